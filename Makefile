@@ -1,0 +1,53 @@
+# make demo   a small shop, and one whole night over it
+# make test   the tests, against a real SQLite, PostgreSQL and MariaDB
+# make faults the same, with hundreds of killed runs and thousands of random nights
+# make lint   ruff, mypy, walls
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test faults lint clean
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=24'
+	$(BIN)/pip install --quiet -e '.[postgresql,mariadb]'
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(BIN)/pip install --quiet -e '.[postgresql,mariadb,test]'
+	touch $@
+
+$(VENV)/linted: $(VENV)/installed
+	$(BIN)/pip install --quiet -e '.[postgresql,mariadb,test,lint]'
+	touch $@
+
+demo: $(VENV)/installed
+	@rm -rf demo
+	@$(BIN)/retention demo demo 2>/dev/null
+	@$(BIN)/retention enroll --all
+	@$(BIN)/retention check
+	@$(BIN)/retention plan
+	@$(BIN)/retention run --all
+	@$(BIN)/retention report last --html demo/report.html
+	@echo
+	@echo "The report is demo/report.html. Next, with $(BIN)/retention:"
+	@echo "  retention plan --at 2027-06-01   what a night next summer would do"
+	@echo "  retention hold add customers 12 --reason 'claim 7'   a row that must stay"
+	@echo "  retention schedule               lines for cron and systemd"
+	@echo "  retention report                 every run; retention ledger verify"
+
+test: $(VENV)/tested
+	$(BIN)/python -m pytest -q -m "not faults"
+
+faults: $(VENV)/tested
+	$(BIN)/python -m pytest -q -m faults
+
+lint: $(VENV)/linted
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check retention tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,49 @@
+"""`retention`: the commands, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from retention.cli import console, deciding, ledger, setting_up, subjects, working
+from retention.errors import RetentionError
+
+app = typer.Typer(
+    name="retention",
+    help="Keeps the retention promises of a privacy policy in your own SQL databases, and proves it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (setting_up, deciding, working):
+    module.register(app)
+app.add_typer(subjects.hold_app, name="hold")
+app.add_typer(ledger.ledger_app, name="ledger")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from retention import __version__
+
+        console.data(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every error of ours ends as one message and its exit code."""
+    try:
+        app()
+    except RetentionError as error:
+        console.message(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What every command needs first: the policy, its folder, the instant, the ledger."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from retention.errors import Interrupted, StorageError, UsageError
+from retention.policies.calendar import local_midnight
+from retention.policies.parse import parse_policy
+from retention.policies.policy import Policy
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", help="The policy file.", envvar="RETENTION_CONFIG")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DEFAULT_CONFIG = Path("policies.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A parsed policy and where it lies."""
+
+    policy: Policy
+    folder: Path
+    file: str
+
+
+def load(config: Path) -> Context:
+    """Read and parse the policy; PolicyError with every fault, StorageError where it is missing."""
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise StorageError(
+            f"{config} cannot be read; nothing was done. Name another file with --config, or write "
+            "a first one with `retention init --database URL`."
+        ) from fault
+    return Context(parse_policy(text, str(config)), config.resolve().parent, str(config))
+
+
+def now() -> datetime:
+    """The present instant (UTC): the clock enters here and is handed down."""
+    return datetime.now(UTC)
+
+
+def instant(text: str | None, policy: Policy, *, future: bool) -> datetime:
+    """The instant written as `text`, whole seconds; a bare day is its midnight in the policy's zone.
+
+    Raises UsageError, also for an instant in the future where `future` is not allowed.
+    """
+    present = now().replace(microsecond=0)
+    if text is None:
+        return present
+    moment = _parsed(text, policy)
+    if moment > present and not future:
+        raise UsageError(
+            f"--at {text} lies in the future; nothing was done. "
+            "`retention plan --at` shows what a future night would do."
+        )
+    return moment
+
+
+def _parsed(text: str, policy: Policy) -> datetime:
+    try:
+        if len(text) == 10:
+            return local_midnight(date.fromisoformat(text), policy.timezone)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f'--at "{text}" is no instant; write 2026-11-22 or 2026-11-22T02:30:00+01:00'
+        ) from None
+    aware = found if found.tzinfo else found.replace(tzinfo=policy.timezone)
+    return aware.astimezone(UTC).replace(microsecond=0)
+
+
+@contextmanager
+def stop_signals() -> Iterator[tuple[Callable[[], bool], Callable[[], Interrupted]]]:
+    """SIGTERM and SIGINT ask for a stop between two batches; a second one is not needed."""
+    received: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(number)
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def interruption() -> Interrupted:
+        name = signal.Signals(received[0]).name
+        return Interrupted(
+            f"stopped by {name}; what was committed is in the ledger, the next run goes on",
+            received[0],
+        )
+
+    try:
+        yield lambda: bool(received), interruption
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,197 @@
+"""check, plan, schedule: what would happen, and when. Nothing here writes to a database."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retention.cli import console
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    instant,
+    load,
+    now,
+)
+from retention.cli.requests import request_for
+from retention.errors import GRAVEST_FIRST, PolicyError, Problem, RetentionError, gravest
+
+RuleOption = Annotated[
+    list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(check)
+    app.command()(plan)
+    app.command()(schedule)
+
+
+def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Report all faults of the policy against the real schemas, each with its line and cure."""
+    context = _load_or_faults(config, json)
+    problems: list[Problem] = []
+    for name in context.policy.databases:
+        problems += _problems(context, name)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if json:
+        console.json_object(_check_object(context.file, problems))
+    else:
+        for problem in problems:
+            console.message(problem.render(context.file))
+        if not errors:
+            rules = len(context.policy.rules)
+            console.data(f"{context.file}: {rules} rules, no faults")
+    if errors:
+        raise typer.Exit(2)
+
+
+def _load_or_faults(config: Path, json: bool) -> Context:
+    try:
+        return load(config)
+    except PolicyError as error:
+        if json:
+            console.json_object(_check_object(error.file, list(error.problems)))
+            raise typer.Exit(2) from None
+        raise
+
+
+def _check_object(file: str, problems: list[Problem]) -> dict[str, object]:
+    return {
+        "schema": "retention.check/1",
+        "file": file,
+        "problems": [
+            {
+                "line": problem.line,
+                "path": problem.path,
+                "severity": problem.severity,
+                "message": problem.message,
+            }
+            for problem in problems
+        ],
+    }
+
+
+def _problems(context: Context, name: str) -> tuple[Problem, ...]:
+    from retention.scheduler.nightly import problems_of
+
+    return problems_of(context.policy, context.folder, name, now())
+
+
+def plan(
+    rule: RuleOption = None,
+    at: Annotated[str | None, typer.Option("--at", help="As of this instant or day.")] = None,
+    json: JsonOption = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the statements of each step.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """The dry run: how many rows are due under each rule, why, and what goes with them."""
+    from retention.cli.shown import plan_text
+    from retention.reports.report import count_body, floor_bodies, plan_object
+    from retention.scheduler.nightly import counts_only
+
+    context = load(config)
+    request = request_for(context, instant(at, context.policy, future=True), rule)
+    bodies, notes, codes = [], [], []
+    for name in context.policy.databases:
+        try:
+            found = counts_only(request, name)
+        except RetentionError as error:
+            notes.append(str(error))
+            codes.append(error.exit_code)
+            continue
+        if sql:
+            _print_sql(found.plan)
+            continue
+        bodies += [
+            count_body(name, count) | {"limit": ruling.refused or None}
+            for count, ruling in zip(found.counts, found.rulings, strict=True)
+        ]
+        bodies += floor_bodies(found.plan, found.kept)
+        notes += found.notes
+    if json:
+        sha = context.policy.sha256
+        console.json_object(plan_object(request.as_of, sha, bodies, notes))
+    elif not sql:
+        console.data(plan_text(bodies, request.as_of, context.policy.timezone))
+    for note in [] if json else notes:
+        console.message(note)
+    if codes:
+        raise typer.Exit(gravest([code for code in codes if code in GRAVEST_FIRST]))
+
+
+def _print_sql(found: object) -> None:
+    from retention.databases.explaining import statements_of
+    from retention.planning.plan import Plan
+
+    assert isinstance(found, Plan)
+    for text in statements_of(found):
+        console.data(text)
+
+
+def schedule(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """When each rule ran and runs next; a crontab line and a systemd timer ready to paste."""
+    from retention.cli.shown import schedule_text
+    from retention.errors import StorageError
+    from retention.scheduler.nightly import ledger_of
+    from retention.scheduler.timing import decisions, last_runs
+
+    context = load(config)
+    present = now().replace(microsecond=0)
+    try:
+        ledger = ledger_of(context.policy, context.folder)
+    except StorageError:
+        ledger = None
+    last = last_runs(ledger) if ledger else {}
+    found = decisions(context.policy, ledger, present)
+    if json:
+        console.json_object(_schedule_object(context, last, found))
+        return
+    console.data(schedule_text(context.policy, last, found))
+    command = shutil.which("retention") or sys.argv[0]
+    console.data(_install_text(context, shlex.quote(str(Path(command).resolve())), config))
+
+
+def _schedule_object(context: Context, last: dict, found: dict) -> dict[str, object]:  # type: ignore[type-arg]
+    from retention.reports.report import stamp
+
+    return {
+        "schema": "retention.schedule/1",
+        "rules": [
+            {
+                "rule": name,
+                "schedule": context.policy.schedule_of(context.policy.rules[name]),
+                "last_run": stamp(last.get(name)),
+                "next_run": stamp(decision.next_run),
+                "due": decision.due,
+                "missed": decision.missed,
+                "late_seconds": int(decision.late_by.total_seconds()),
+                "why": decision.reason,
+            }
+            for name, decision in found.items()
+        ],
+    }
+
+
+def _install_text(context: Context, command: str, config: Path) -> str:
+    from retention.scheduler.install import crontab_line, systemd_units
+
+    written = context.policy.schedule or "0 3 * * *"
+    zone = context.policy.timezone
+    path = str(config.resolve())
+    parts = ["# crontab", crontab_line(written, zone, f"{command} run", path)]
+    try:
+        units = systemd_units(written, zone, f"{command} run", path, "retention")
+    except ValueError as fault:
+        return "\n".join([*parts, f"# systemd: {fault}"])
+    for name, text in units.items():
+        parts += ["", f"# /etc/systemd/system/{name}", text.rstrip()]
+    return "\n".join(parts)

@@ -1,0 +1,63 @@
+"""From what a person typed to a Request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from retention.cli.context import Context, now
+from retention.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from retention.execution.executor import Watch
+    from retention.scheduler.nightly import Request
+
+
+def request_for(
+    context: Context,
+    as_of: datetime,
+    rules: list[str] | None,
+    *,
+    watch: Watch | None = None,
+    everything: bool = False,
+    allowed: Mapping[str, int] | None = None,
+) -> Request:
+    """The Request behind plan, run and serve; UsageError for a rule that does not exist."""
+    from retention.scheduler.nightly import Request
+
+    known_rules(context, [*(rules or ()), *(allowed or {})])
+    return Request(
+        context.policy,
+        context.folder,
+        context.file,
+        as_of,
+        now,
+        watch or silent_watch(),
+        frozenset(rules or ()),
+        everything,
+        allowed or {},
+    )
+
+
+def known_rules(context: Context, names: list[str]) -> None:
+    """Raises UsageError for a rule the policy does not have."""
+    for name in names:
+        if name not in context.policy.rules:
+            known = ", ".join(context.policy.rules)
+            raise UsageError(f'there is no rule "{name}"; known: {known}. Nothing was done')
+
+
+def silent_watch() -> Watch:
+    """Nobody watches and nothing interrupts: a dry run, or a test."""
+    from retention.execution.executor import Watch
+
+    return Watch(_nobody, lambda: False, _never)
+
+
+def _nobody(*_: Any) -> None:
+    return None
+
+
+def _never() -> Interrupted:
+    raise AssertionError("nothing interrupts here")

@@ -1,0 +1,140 @@
+"""Plans, runs and schedules as text for a terminal: narrow enough for a phone, plain in a pipe."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from retention.cli.console import width
+from retention.policies.policy import Policy
+from retention.scheduler.due import Decision
+
+Body = Mapping[str, Any]
+_INDENT = "    "
+
+
+def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
+    """What `plan` prints."""
+    lines = [f"as of {local(as_of, zone)}; nothing is written by a plan", ""]
+    for body in bodies:
+        lines += [
+            _head(body, f"{body['due']:,} due{_of(body)}"),
+            *_counts(body),
+            *_also(body, "due"),
+        ]
+        if body.get("limit"):
+            lines += _wrapped(f"REFUSED: {body['limit']}")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def run_text(body: Body, zone: ZoneInfo) -> str:
+    """What `run` and `report` print of one run."""
+    lines = [f"run {body['run']} as of {local(datetime.fromisoformat(body['as_of']), zone)}", ""]
+    for rule in body["rules"]:
+        lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
+        lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
+        lines.append("")
+    for name, error in body["errors"].items():
+        lines += [*_wrapped(f"{name}: {error}", ""), ""]
+    if not body["rules"] and not body["errors"]:
+        lines += ["no rule was due", ""]
+    lines.append(f"ledger head {body['ledger_head']}")
+    return "\n".join(lines)
+
+
+def _stopped(rule: Body, key: str) -> list[str]:
+    return _wrapped(f"{key.upper()}: {rule[key]}") if rule.get(key) else []
+
+
+def _head(body: Body, numbers: str) -> str:
+    left = f"{body['rule']}: {body['action']} {body['table']}"
+    room = width() - len(left) - len(numbers)
+    return f"{left}{' ' * room}{numbers}" if room > 1 else f"{left}\n{_INDENT}{numbers}"
+
+
+def _of(body: Body) -> str:
+    return f" of {body['rows']:,}" if "rows" in body else ""
+
+
+def _done(body: Body) -> str:
+    done = body["erased"] + body["anonymized"]
+    word = {"delete": "erased", "anonymize": "anonymized"}.get(body["action"], "kept")
+    left = f", {body['left']:,} left" if body["left"] else ""
+    return f"{done:,} {word} of {body['due']:,} due{left}{_rate(body)}"
+
+
+def _rate(body: Body) -> str:
+    done, milliseconds = body["erased"] + body["anonymized"], body.get("milliseconds", 0)
+    if not done or milliseconds < 1:
+        return ""
+    return f" in {milliseconds / 1000:.1f} s ({done * 1000 // milliseconds:,}/s)"
+
+
+def _counts(body: Body) -> list[str]:
+    parts = [
+        f"{body[key]:,} {word}"
+        for key, word in (
+            ("running", "not due yet"),
+            ("not_started", "not started"),
+            ("undecidable", "undecidable"),
+            ("held", "held"),
+            ("restricted", "restricted"),
+        )
+        if body.get(key)
+    ]
+    parts += [f"{count:,} kept by {rule}" for rule, count in body["kept_by"].items() if count]
+    parts += [f"{count:,} blocked by {name}" for name, count in body["blocked_by"].items() if count]
+    parts += [f"{count:,} unless {name}" for name, count in body["unless"].items() if count]
+    lines = _wrapped(body["why"])
+    return lines + (_wrapped(" · ".join(parts)) if parts else [])
+
+
+def _also(body: Body, key: str) -> list[str]:
+    words = {"delete": "deleted", "anonymize": "masked", "detach": "detached"}
+    parts = [
+        f"{also.get(key, 0):,} {also['table']} {words[also['action']]}"
+        for also in body["also"]
+        if also.get(key)
+    ]
+    return _wrapped(f"with them: {', '.join(parts)}") if parts else []
+
+
+def _wrapped(text: str, indent: str = _INDENT) -> list[str]:
+    return textwrap.wrap(
+        text, width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def local(moment: datetime, zone: ZoneInfo) -> str:
+    """An instant in the policy's zone: `2026-11-22 02:30 Europe/Oslo`."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+
+
+def schedule_text(
+    policy: Policy, last: Mapping[str, datetime], found: Mapping[str, Decision]
+) -> str:
+    """What `schedule` prints before the lines to paste."""
+    lines = []
+    for name, decision in found.items():
+        written = policy.schedule_of(policy.rules[name]) or "every run"
+        ran = local(last[name], policy.timezone) if name in last else "never"
+        runs = local(decision.next_run, policy.timezone) if decision.next_run else "next run"
+        lines.append(f"{name}: {written}")
+        lines += _wrapped(f"last run {ran} · next {runs} · {decision.reason}")
+    return "\n".join(lines) + "\n"
+
+
+def runs_text(runs: Iterable[Body], zone: ZoneInfo) -> str:
+    """What `report` prints without a run's name: one line a run."""
+    lines = []
+    for run in runs:
+        started = local(datetime.fromisoformat(run["started"]), zone)
+        lines.append(
+            f"{run['run']}  {started}  erased {run['erased']:,}  anonymized {run['anonymized']:,}  "
+            f"{run['state']}"
+        )
+    return "\n".join(lines) or "no run yet"

@@ -1,0 +1,132 @@
+"""hold: rows that must stay, whatever a rule says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retention.cli import console
+from retention.cli.context import DEFAULT_CONFIG, ConfigOption, Context, JsonOption, load, now
+from retention.errors import UsageError
+
+if TYPE_CHECKING:
+    from retention.databases.database import Connection, Database
+    from retention.ledger.holds import Hold
+    from retention.ledger.store import Ledger
+
+hold_app = typer.Typer(
+    help="Legal holds: rows that must stay, whatever a rule says.", no_args_is_help=True
+)
+DatabaseOption = Annotated[
+    str | None, typer.Option("--database", help="Which database, where there are several.")
+]
+
+
+@hold_app.command("add")
+def add(
+    table: Annotated[str, typer.Argument(help="The row's table.")],
+    key: Annotated[list[str], typer.Argument(help="The row's key, one value a column.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept sealed in the ledger.")],
+    review: Annotated[
+        str | None, typer.Option("--review", help="Look at it again on this day.")
+    ] = None,
+    database: DatabaseOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Hold one row: no rule erases, anonymizes or takes it along until the hold is released."""
+    from retention.scheduler.nightly import key_folder
+    from retention.subjects.holds import place_hold
+
+    context = load(config)
+    review_on = _day(review)
+    with _connected(context, database) as (found, connection, ledger):
+        keys = key_folder(context.policy, context.folder)
+        hold = place_hold(
+            found, connection, ledger, keys, table, tuple(key), reason, review_on, now
+        )
+    console.data(hold.hold_id)
+
+
+@hold_app.command("list")
+def list_(
+    database: DatabaseOption = None, json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """The holds in force: table, since when, review date. Keys and reasons are not shown."""
+    context = load(config)
+    with _connected(context, database) as (found, connection, ledger):
+        holds = _holds(context, found, connection, ledger)
+    shown = [hold for hold in holds if hold.released_at is None]
+    if json:
+        console.json_object(
+            {"schema": "retention.holds/1", "holds": [_body(hold) for hold in shown]}
+        )
+        return
+    for hold in shown:
+        review = f"  review on {hold.review_on}" if hold.review_on else ""
+        console.data(f"{hold.hold_id}  {hold.table}  since {hold.placed_at:%Y-%m-%d}{review}")
+    if not shown:
+        console.message("no hold is in force")
+
+
+@hold_app.command("release")
+def release(
+    hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="As `hold list` prints it.")],
+    database: DatabaseOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """End a hold; the row obeys its rules again from the next run on."""
+    from retention.subjects.holds import release_hold
+
+    context = load(config)
+    with _connected(context, database) as (found, connection, ledger):
+        holds = _holds(context, found, connection, ledger)
+        hold = next((item for item in holds if item.hold_id == hold_id), None)
+        if hold is None:
+            raise UsageError(f"there is no hold {hold_id} in {found.name}; nothing was released")
+        release_hold(found, connection, ledger, hold, now)
+    console.data(f"{hold_id} is released")
+
+
+@contextmanager
+def _connected(context: Context, name: str | None) -> Iterator[tuple[Database, Connection, Ledger]]:
+    from retention.connections import engine_for
+    from retention.databases.database import Database
+    from retention.scheduler.nightly import ledger_of
+
+    known = context.policy.databases
+    if name is None and len(known) > 1:
+        raise UsageError(f"name one of {', '.join(known)} with --database; nothing was done")
+    chosen = name or next(iter(known))
+    if chosen not in known:
+        raise UsageError(f"there is no [databases.{chosen}]; known: {', '.join(known)}")
+    found = Database(chosen, engine_for(known[chosen].url, chosen, context.folder))
+    with found.connected() as connection:
+        yield found, connection, ledger_of(context.policy, context.folder)
+
+
+def _holds(context: Context, found: Database, connection: Connection, ledger: Ledger) -> list[Hold]:
+    from retention.scheduler.nightly import key_folder
+    from retention.subjects.holds import enrolled_id
+
+    keys = key_folder(context.policy, context.folder)
+    return ledger.holds(enrolled_id(found, connection, ledger), keys.sealing_key())
+
+
+def _body(hold: Hold) -> dict[str, str | None]:
+    return {
+        "hold": hold.hold_id,
+        "table": hold.table,
+        "since": f"{hold.placed_at:%Y-%m-%d}" if hold.placed_at else None,
+        "review_on": str(hold.review_on) if hold.review_on else None,
+    }
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f'--review "{text}" is no day; write 2027-01-31') from None

@@ -1,0 +1,169 @@
+"""run, serve, report: the work, and what the ledger says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retention.cli import console
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    instant,
+    load,
+    now,
+    stop_signals,
+)
+from retention.cli.deciding import RuleOption
+from retention.cli.requests import request_for
+from retention.errors import UsageError
+
+if TYPE_CHECKING:
+    from retention.execution.executor import Watch
+    from retention.planning.plan import Step
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(run)
+    app.command()(serve)
+    app.command()(report)
+
+
+def run(
+    rule: RuleOption = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every rule, whatever its schedule.")] = False,
+    at: Annotated[
+        str | None, typer.Option("--at", help="As of this instant or day; never the future.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", help="RULE=COUNT: let this rule pass its limit once, up to COUNT."),
+    ] = None,
+    json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Carry out what is due by its schedule since the last run; silent under cron on success."""
+    from retention.cli.shown import run_text
+    from retention.reports.reading import run_body
+    from retention.scheduler.nightly import ledger_of, nightly
+
+    context = load(config)
+    as_of = instant(at, context.policy, future=False)
+    allowed = dict(_allowed(text) for text in allow or ())
+    with stop_signals() as signals, _progress() as advanced:
+        from retention.execution.executor import Watch
+
+        watch = Watch(advanced, *signals)
+        night = nightly(
+            request_for(context, as_of, rule, watch=watch, everything=all_, allowed=allowed)
+        )
+    body = run_body(ledger_of(context.policy, context.folder), night.run_id)
+    if json:
+        console.json_object(body)
+    elif console.is_terminal() or night.exit_code:
+        console.data(run_text(body, context.policy.timezone))
+    if night.interrupted is not None:
+        raise night.interrupted
+    if night.exit_code:
+        raise typer.Exit(night.exit_code)
+
+
+def _allowed(text: str) -> tuple[str, int]:
+    name, equals, count = text.partition("=")
+    digits = count.replace("_", "").replace(",", "")
+    if not equals or not digits.isdigit():
+        raise UsageError(f'--allow "{text}" is not RULE=COUNT; nothing was done')
+    return name, int(digits)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A live bar per rule on a terminal; nothing under cron or in a pipe."""
+    if not console.is_terminal():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def advanced(step: Step, done: int, due: int) -> None:
+            if step.name not in tasks:
+                name = Text(console.sanitized(step.name)).plain
+                tasks[step.name] = bars.add_task(name, total=due, rate="")
+            task = tasks[step.name]
+            speed = bars.tasks[task].speed or 0
+            bars.update(task, completed=done, rate=f"{speed:,.0f}/s")
+
+        yield advanced
+
+
+def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """The same as a long-running process: sleeps until the next due time, stops on SIGTERM."""
+    from retention.scheduler.service import Service
+
+    context = load(config)
+
+    def night(watch: Watch) -> int:
+        from retention.scheduler.nightly import nightly
+
+        fresh = load(config)
+        request = request_for(fresh, now().replace(microsecond=0), None, watch=watch)
+        return nightly(request).exit_code
+
+    Service(context.policy, context.folder, night, console.message).run()
+
+
+def report(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="A run; `last` for the last.")
+    ] = None,
+    json: JsonOption = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write one HTML file.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """The runs, or one run whole: what was due, erased, anonymized and left, and why."""
+    from retention.cli.shown import run_text, runs_text
+    from retention.reports.reading import report_object, run_body, runs
+    from retention.scheduler.nightly import ledger_of
+
+    context = load(config)
+    ledger = ledger_of(context.policy, context.folder)
+    if run_id is None and html is None:
+        found = runs(ledger)
+        if json:
+            console.json_object(report_object(found, ledger.head()[1]))
+        else:
+            console.data(runs_text(found, context.policy.timezone))
+        return
+    body = run_body(ledger, None if run_id in (None, "last") else run_id)
+    if html is not None:
+        from retention.reports.html import write_html
+
+        write_html(body, html, context.policy.timezone)
+        console.data(str(html))
+    elif json:
+        console.json_object(body)
+    else:
+        console.data(run_text(body, context.policy.timezone))

@@ -1,0 +1,124 @@
+"""The preview's numbers: one scan of a table for all its steps, and what would go along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect
+from retention.databases.gone import GoneSets
+from retention.databases.predicates import Predicates
+from retention.databases.rows import Reach, all_alive
+from retention.databases.sql import Row, Truth, all_of, row_of
+from retention.planning.paths import Hop
+from retention.planning.plan import Action, Plan
+
+Outcomes = dict[str, int]
+
+
+def outcome_query(plan: Plan, dialect: Dialect, table: str) -> tuple[list[int], sa.Select[Any]]:
+    """One scan that sorts every row of `table` under each of its steps."""
+    sets = GoneSets(plan, dialect)
+    row = row_of(plan.schema.tables[table])
+    indexes = [index for index, step in enumerate(plan.steps) if step.table == table]
+    columns = [
+        sets.predicates(index).outcome(plan.steps[index], row).label(f"step_{index}")
+        for index in indexes
+    ]
+    sorted_rows = sa.select(*columns).select_from(row).subquery("sorted")
+    query = sa.select(*sorted_rows.c, sa.func.count()).group_by(*sorted_rows.c)
+    return indexes, query
+
+
+def count_outcomes(
+    connection: sa.Connection, plan: Plan, dialect: Dialect
+) -> tuple[dict[int, Outcomes], dict[str, int]]:
+    """For each step (by its place in the plan) the rows of each outcome; and rows per table."""
+    outcomes: dict[int, Outcomes] = {index: {} for index in range(len(plan.steps))}
+    totals: dict[str, int] = {}
+    for table in dict.fromkeys(step.table for step in plan.steps):
+        indexes, query = outcome_query(plan, dialect, table)
+        totals[table] = 0
+        for *found, count in connection.execute(query):
+            totals[table] += count
+            for index, outcome in zip(indexes, found, strict=True):
+                if outcome is not None:
+                    outcomes[index][outcome] = outcomes[index].get(outcome, 0) + count
+    return outcomes, totals
+
+
+def also_queries(
+    plan: Plan, dialect: Dialect, index: int
+) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+    """(table, action, count) for everything that goes along with the step's rows."""
+    step = plan.steps[index]
+    if step.action is Action.DELETE:
+        yield from _gone_along(plan, GoneSets(plan, dialect), index)
+    else:
+        yield from _masked_along(plan, GoneSets(plan, dialect), index)
+
+
+def _gone_along(
+    plan: Plan, sets: GoneSets, index: int
+) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+    companions = plan.companions(plan.steps[index].table)
+    for table in companions.taken:
+        found = sets.set_of(index, table)
+        yield table, "delete", sa.select(sa.func.count()).select_from(found)
+    for reference in companions.detached:
+        row = row_of(plan.schema.tables[reference.table])
+        stays: Truth = sa.true()
+        if reference.table in companions.taken:
+            stays = sa.not_(sets.among(index, reference.table, row))
+        alive = sets.alive(index)(reference.table, row)
+        detached = all_of(sets.with_parents(index, reference, row), stays, alive)
+        yield reference.table, "detach", _count(row, detached)
+
+
+def _masked_along(
+    plan: Plan, sets: GoneSets, index: int
+) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+    step = plan.steps[index]
+    predicates = sets.predicates(index)
+    for hops in dict.fromkeys(mask.hops for mask in step.masks if mask.hops):
+        masks = predicates.masks_at(step, hops)
+        row = row_of(plan.schema.tables[masks[0].table])
+        ups = tuple(Hop(hop.reference, down=False) for hop in reversed(hops))
+        parent = Reach(plan.schema, all_alive).exists(
+            row, ups, lambda target: sets.among(index, step.table, target)
+        )
+        alive = predicates.alive(masks[0].table, row)
+        yield (
+            masks[0].table,
+            "anonymize",
+            _count(row, all_of(parent, predicates.any_to_mask(masks, row), alive)),
+        )
+
+
+def count_also(
+    connection: sa.Connection, plan: Plan, dialect: Dialect, index: int
+) -> list[tuple[str, str, int]]:
+    """What goes along with the step's rows: table, action, rows."""
+    merged: dict[tuple[str, str], int] = {}
+    for table, action, query in also_queries(plan, dialect, index):
+        count = int(connection.execute(query).scalar_one())
+        merged[(table, action)] = merged.get((table, action), 0) + count
+    return [(table, action, count) for (table, action), count in merged.items()]
+
+
+def count_kept(connection: sa.Connection, plan: Plan, dialect: Dialect, rule: str) -> int:
+    """Rows that the floor of `rule` keeps now."""
+    predicates = Predicates(plan, dialect)
+    total = 0
+    for floor in plan.floors:
+        if floor.rule == rule:
+            row = row_of(plan.schema.tables[floor.table])
+            query = _count(row, predicates.holding(floor, row))
+            total += int(connection.execute(query).scalar_one())
+    return total
+
+
+def _count(row: Row, condition: Truth) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(row).where(condition)

@@ -1,0 +1,205 @@
+"""One database of the user's: connections set up as the protocol needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from retention.connections import sqlite_file
+from retention.databases.dialect import Dialect
+from retention.databases.faults import database_faults
+from retention.databases.mariadb import MariaDB
+from retention.databases.postgresql import PostgreSQL
+from retention.databases.reflection import reflect, sample
+from retention.databases.sqlite import SQLite, network_of
+from retention.errors import Busy, SchemaError, UsageError
+from retention.planning.clocks import TYPED
+from retention.planning.paths import PathFault, resolve
+from retention.planning.resolving import rules_of, with_declared
+from retention.planning.schema import Schema
+from retention.policies.policy import Policy
+from retention.policies.starting_point import ColumnStart, paths_of
+
+_DIALECTS: dict[str, type[Dialect]] = {
+    "sqlite": SQLite,
+    "postgresql": PostgreSQL,
+    "mysql": MariaDB,
+    "mariadb": MariaDB,
+}
+_SETTINGS = {
+    "sqlite": (
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",
+        "PRAGMA temp_store = MEMORY",
+    ),
+    "postgresql": (
+        "SET TIME ZONE 'UTC'",
+        "SET default_transaction_isolation = 'read committed'",
+        "SET lock_timeout = '3s'",
+        "SET synchronous_commit = on",
+    ),
+    "mysql": (
+        "SET SESSION time_zone = '+00:00'",
+        "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
+        "NO_ENGINE_SUBSTITUTION,SIMULTANEOUS_ASSIGNMENT'",
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET SESSION innodb_lock_wait_timeout = 3",
+    ),
+}
+
+
+Connection = sa.Connection
+
+
+class Database:
+    """A database named in the policy; `engine` comes from `connections`."""
+
+    def __init__(self, name: str, engine: sa.Engine) -> None:
+        self.name = name
+        self.engine = engine
+        backend = engine.dialect.name
+        if backend not in _DIALECTS:
+            raise UsageError(
+                f"{name}: {backend} is not supported; use SQLite, PostgreSQL or MariaDB"
+            )
+        self.dialect = _DIALECTS[backend]()
+        _listen(engine)
+
+    @contextmanager
+    def connected(self, *, read_only: bool = False) -> Iterator[sa.Connection]:
+        """A connection with our settings; `read_only` refuses every write."""
+        file = sqlite_file(self.engine)
+        if file is not None and not file.exists():
+            raise UsageError(
+                f"{self.name}: there is no SQLite database at {file}; nothing was done"
+            )
+        with database_faults("connecting", self.name), self.engine.connect() as connection:
+            for statement in _SETTINGS[self.dialect.name]:
+                connection.exec_driver_sql(statement)
+            if read_only:
+                connection.exec_driver_sql(_READ_ONLY[self.dialect.name])
+            connection.commit()
+            connection.info["retention_writes"] = not read_only
+            yield connection
+
+    def schema(self, connection: sa.Connection, policy: Policy | None = None) -> Schema:
+        """What stands in the database, with samples of the columns that the policy's clocks read."""
+        with database_faults("reading the schema", self.name), connection.begin():
+            found = reflect(connection)
+            if policy is None:
+                return found
+            wanted = list(_clock_columns(policy, self.name, found))
+            samples = sample(connection, found, wanted)
+        return Schema(found.dialect, found.tables, found.references, found.enrolled, samples)
+
+    def identity(self, connection: sa.Connection) -> str:
+        """What tells this database from a copy of it in another place."""
+        with connection.begin():
+            return _hashed(self._place(connection))
+
+    def _place(self, connection: sa.Connection) -> str:
+        if self.dialect.name == "sqlite":
+            file = sqlite_file(self.engine)
+            return f"sqlite {file.resolve() if file else ''}"
+        if self.dialect.name == "postgresql":
+            query = "SELECT system_identifier FROM pg_control_system()"
+            oid = "SELECT oid FROM pg_database WHERE datname = current_database()"
+            parts = [connection.exec_driver_sql(found).scalar_one() for found in (query, oid)]
+            return "postgresql " + " ".join(map(str, parts))
+        query = "SELECT @@hostname, @@datadir, DATABASE()"
+        return "mariadb " + " ".join(map(str, connection.exec_driver_sql(query).one()))
+
+    def require_primary(self, connection: sa.Connection) -> None:
+        """Raises SchemaError on a standby: what is erased there would come back or never leave."""
+        if self.dialect.name != "postgresql":
+            return
+        with connection.begin():
+            standby = connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one()
+        if standby:
+            raise SchemaError(f"{self.name} is a standby; nothing was done. Name its primary")
+
+    @contextmanager
+    def run_lock(self, connection: sa.Connection) -> Iterator[None]:
+        """One run at a time, while the connection lives; raises Busy where another has it."""
+        if self.dialect.name == "sqlite":
+            with self._file_lock():
+                yield
+            return
+        number = int.from_bytes(
+            hashlib.sha256(f"retention {self.name}".encode()).digest()[:8], "big"
+        )
+        if self.dialect.name == "postgresql":
+            query = f"SELECT pg_try_advisory_lock({number - 2**63})"
+        else:
+            query = "SELECT GET_LOCK(CONCAT('retention-', MD5(DATABASE())), 0)"
+        with connection.begin():
+            got = connection.exec_driver_sql(query).scalar_one()
+        if not got:
+            raise Busy(f"{self.name}: another run works on this database")
+        yield
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        import fcntl
+
+        file = sqlite_file(self.engine)
+        assert file is not None
+        path = file.with_name(file.name + ".retention-lock")
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Busy(f"{self.name}: another run works on this database") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET default_transaction_read_only = on",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+}
+
+
+def _listen(engine: sa.Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _functions(connection: Any, _: Any) -> None:
+        connection.create_function("retention_network", 4, network_of, deterministic=True)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # the write lock is taken at once: upgrading a read lock later can fail half-way
+        writes = connection.info.get("retention_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _hashed(place: str) -> str:
+    return hashlib.sha256(place.encode()).hexdigest()[:32]
+
+
+def _clock_columns(policy: Policy, database: str, found: Schema) -> Iterator[tuple[str, str]]:
+    full, _ = with_declared(policy, found)
+    for rule in rules_of(policy, database):
+        if rule.start is None or rule.table not in full.tables:
+            continue
+        combined = not isinstance(rule.start, ColumnStart)
+        for text in (*paths_of(rule.start), *rule.requires):
+            try:
+                path = resolve(full, rule.table, text, children=combined)
+            except PathFault:
+                continue
+            column = full.tables[path.table].columns[path.column]
+            if full.dialect == "sqlite" or column.kind not in TYPED:
+                yield path.table, path.column

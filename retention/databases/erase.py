@@ -1,0 +1,107 @@
+"""One batch's statements: lock the candidates, decide once, take them and what goes with them.
+
+Three ways, one decision (`Predicates.doomed`): `DirectEraser` where nothing else is involved,
+`CteEraser` in one data-modifying statement (PostgreSQL), `SetEraser` by way of temporary tables
+(MariaDB, SQLite).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect
+from retention.databases.predicates import Predicates
+from retention.databases.sql import row_of
+from retention.databases.taking import Taken, key_columns, keys_of
+from retention.databases.windows import Window
+from retention.planning.plan import Action, Plan, Step
+
+
+class Eraser(Protocol):
+    """Carries out one step, window by window, inside the caller's transaction."""
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """What has to be there before the first batch."""
+        ...
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        """Erase or anonymize the due rows of the window, at most `most` of them."""
+        ...
+
+
+def reads_other_rows(plan: Plan, step: Step) -> bool:
+    """TRUE where the step's decision, or its effect, involves rows of other tables."""
+    if any(mask.hops for mask in step.masks) or step.unless or list(step.clock.evidence()):
+        return True
+    if any(not found.path.is_own for found in (*step.clock.columns, *step.clock.requires)):
+        return True
+    if step.action is Action.DELETE:
+        return any(
+            plan.decisions.get(reference) != "leave"
+            for reference in plan.schema.referring_to(step.table)
+        )
+    return any(floor.protects for floor in plan.floors) or any(
+        other.table == step.table and other.action is Action.DELETE for other in plan.steps
+    )
+
+
+class DirectEraser:
+    """DELETE or UPDATE of the window with the whole predicate: nothing else is involved."""
+
+    def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
+        self.plan = plan
+        self.dialect = dialect
+        self.step = step
+        self.keys = keys
+        self.table = plan.schema.tables[step.table]
+        self.predicates = Predicates(plan, dialect)
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """Nothing to prepare."""
+
+    def statement(self, window: Window) -> sa.Delete | sa.Update:
+        """The one statement of a batch."""
+        row = row_of(self.table)
+        doomed = sa.and_(window.holds(row), self.predicates.doomed(self.step, row))
+        if self.step.action is Action.DELETE:
+            statement: sa.Delete | sa.Update = sa.delete(row).where(doomed)
+        else:
+            values = self.predicates.new_values(self.predicates.masks_at(self.step, ()), row)
+            statement = sa.update(row).where(doomed).values(values)
+        if not self.keys:
+            return statement
+        return statement.returning(
+            *key_columns(
+                self.dialect, self.table, row, self.plan.guard_of(self.table.name), as_text=False
+            )
+        )
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        result = connection.execute(self.statement(window))
+        taken = Taken()
+        if self.keys:
+            keys = keys_of(self.table, result.fetchall())
+            taken.keys[self.table.name] = keys
+            count = len(keys)
+        else:
+            count = result.rowcount
+        counts = taken.erased if self.step.action is Action.DELETE else taken.anonymized
+        if count:
+            counts[self.table.name] = count
+            taken.due[self.table.name] = count
+        return taken
+
+
+def eraser_for(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
+    """The plainest way that is right for this step on this engine."""
+    from retention.databases.erase_cte import CteEraser
+    from retention.databases.erase_sets import SetEraser
+
+    updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
+    if not portion and not updates_unseen and not reads_other_rows(plan, step):
+        return DirectEraser(plan, dialect, step, keys=keys)
+    if dialect.data_modifying_ctes:
+        return CteEraser(plan, dialect, step, keys=keys)
+    return SetEraser(plan, dialect, step, keys=keys)

@@ -1,0 +1,227 @@
+"""PostgreSQL: lock, then decide and take everything in one data-modifying statement.
+
+Two statements, because the second sees what was committed while the first waited for its locks: a
+child row inserted meanwhile is seen, and either goes counted or keeps its parent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect
+from retention.databases.predicates import Predicates
+from retention.databases.sql import Row, Truth, any_of, joined, row_of
+from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.databases.windows import Window
+from retention.planning.paths import Hop
+from retention.planning.plan import Action, Plan, Step
+from retention.planning.schema import Reference, Table
+
+Part = tuple[str, str, Table, sa.CTE]
+_OURS = "pg_current_xact_id()::xid"
+
+
+class CteEraser:
+    """Rows locked by this transaction are decided and taken, children with their parents."""
+
+    def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
+        self.plan = plan
+        self.dialect = dialect
+        self.step = step
+        self.keys = keys
+        self.table = plan.schema.tables[step.table]
+        self.predicates = Predicates(plan, dialect)
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """Nothing to prepare."""
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        if not connection.execute(self.lock(window)).scalar_one():
+            return Taken()
+        return self._read(connection.execute(self.statement(window, most)).fetchall())
+
+    def lock(self, window: Window) -> sa.Select[Any]:
+        """Locks the window's candidates in key order and counts them."""
+        row = row_of(self.table)
+        locked = (
+            sa.select(sa.literal_column("1").label("one"))
+            .select_from(row)
+            .where(window.holds(row), self.predicates.doomed(self.step, row))
+            .order_by(*(row.c[name] for name in self.table.key))
+            .with_for_update(of=row)
+            .subquery("locked")
+        )
+        return sa.select(sa.func.count()).select_from(locked)
+
+    def statement(
+        self, window: Window, most: int | None
+    ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+        """Decides the doomed rows once, and takes them and what goes with them."""
+        doomed = self._doomed(window, most)
+        deletes = self.step.action is Action.DELETE
+        return self._answer(self._deletions(doomed) if deletes else self._updates(doomed))
+
+    def _doomed(self, window: Window, most: int | None) -> sa.CTE:
+        row = _with_system_columns(row_of(self.table))
+        columns = [row.c[name] for name in set_columns(self.plan, self.table)]
+        query = (
+            sa.select(*columns, row.c["ctid"].label("address"), row.c["tableoid"].label("part"))
+            .where(window.holds(row), self.predicates.doomed(self.step, row))
+            .where(row.c["xmax"] == sa.literal_column(_OURS))
+        )
+        if most is not None:
+            query = query.order_by(*(row.c[name] for name in self.table.key)).limit(most)
+        return query.cte("doomed")
+
+    def _deletions(self, doomed: sa.CTE) -> list[Part]:
+        gone: dict[str, sa.CTE] = {}
+        parts: list[Part] = []
+        found = self._delete_root(doomed)
+        gone[self.step.table] = found
+        parts.append(("erased", self.step.table, self.table, found))
+        companions = self.plan.companions(self.step.table)
+        for index, (name, references) in enumerate(companions.taken.items(), start=1):
+            table = self.plan.schema.tables[name]
+            row = row_of(table)
+            goes = any_of(*(_with_parents(row, found, gone[found.parent]) for found in references))
+            gone[name] = (
+                sa.delete(row)
+                .where(goes)
+                .returning(*self._returned(table, row))
+                .cte(f"gone_{index}")
+            )
+            parts.append(("erased", name, table, gone[name]))
+        for index, reference in enumerate(companions.detached, start=1):
+            table = self.plan.schema.tables[reference.table]
+            parts.append(
+                ("detached", reference.table, table, self._detach(reference, table, gone, index))
+            )
+        return parts
+
+    def _delete_root(self, doomed: sa.CTE) -> sa.CTE:
+        row = _with_system_columns(row_of(self.table))
+        return (
+            sa.delete(row)
+            .where(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
+            .returning(*self._returned(self.table, row))
+            .cte("gone_0")
+        )
+
+    def _detach(
+        self, reference: Reference, table: Table, gone: dict[str, sa.CTE], index: int
+    ) -> sa.CTE:
+        row = row_of(table)
+        condition = _with_parents(row, reference, gone[reference.parent])
+        if reference.table in gone:
+            also_gone = gone[reference.table]
+            same = sa.and_(*(row.c[name] == also_gone.c[name] for name in table.key))
+            condition = sa.and_(condition, sa.not_(sa.exists(sa.select(also_gone).where(same))))
+        values = {name: sa.null() for name in reference.columns}
+        return (
+            sa.update(row)
+            .where(condition)
+            .values(values)
+            .returning(*self._returned(table, row))
+            .cte(f"detached_{index}")
+        )
+
+    def _updates(self, doomed: sa.CTE) -> list[Part]:
+        parts: list[Part] = [("due", self.step.table, self.table, doomed)]
+        for index, hops in enumerate(dict.fromkeys(mask.hops for mask in self.step.masks)):
+            masks = self.predicates.masks_at(self.step, hops)
+            table = self.plan.schema.tables[masks[0].table]
+            row = _with_system_columns(row_of(table))
+            if hops:
+                reached: Truth = _under(self.plan, row, hops, doomed)
+            else:
+                reached = sa.and_(
+                    row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part
+                )
+            updated = (
+                sa.update(row)
+                .where(reached, self.predicates.any_to_mask(masks, row))
+                .values(self.predicates.new_values(masks, row))
+                .returning(*self._returned(table, row))
+                .cte(f"masked_{index}")
+            )
+            parts.append(("anonymized", table.name, table, updated))
+        return parts
+
+    def _returned(self, table: Table, row: Row) -> list[sa.ColumnElement[Any]]:
+        return [row.c[name] for name in set_columns(self.plan, table)]
+
+    def _answer(self, parts: list[Part]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+        self._parts = [(kind, name, table) for kind, name, table, _ in parts]
+        if not self.keys:
+            counts = [
+                sa.select(sa.func.count()).select_from(found).scalar_subquery()
+                for _, _, _, found in parts
+            ]
+            return sa.select(*counts)
+        width = max(len(table.key) for _, _, table, _ in parts) + 1
+        selects: list[Any] = []
+        for index, (_, _, table, found) in enumerate(parts):
+            columns = key_columns(
+                self.dialect, table, found, self.plan.guard_of(table.name), as_text=True
+            )
+            padding = [sa.cast(sa.null(), sa.Text())] * (width - len(columns))
+            columns = [sa.cast(column, sa.Text()) for column in columns]
+            selects.append(
+                sa.select(sa.literal_column(str(index)).label("part"), *columns, *padding)
+            )
+        return sa.union_all(*selects)
+
+    def _read(self, rows: Any) -> Taken:
+        taken = Taken()
+        for index, (kind, name, table) in enumerate(self._parts):
+            if self.keys:
+                keys = keys_of(table, [row for row in rows if row[0] == index], offset=1)
+                count = len(keys)
+            else:
+                keys, count = [], rows[0][index]
+            _note(taken, kind, name, count)
+            if (
+                keys
+                and kind != "detached"
+                and not (kind == "anonymized" and name == self.step.table)
+            ):
+                taken.keys.setdefault(name, []).extend(keys)
+        return taken
+
+
+def _note(taken: Taken, kind: str, name: str, count: int) -> None:
+    counts = {
+        "erased": taken.erased,
+        "detached": taken.detached,
+        "anonymized": taken.anonymized,
+        "due": taken.due,
+    }[kind]
+    if count:
+        counts[name] = counts.get(name, 0) + count
+
+
+def _with_system_columns(row: sa.TableClause) -> sa.TableClause:
+    known = list(row.c.keys())
+    added = [name for name in ("ctid", "tableoid", "xmax") if name not in known]
+    return sa.table(row.name, *map(sa.column, [*known, *added]), schema=row.schema)
+
+
+def _with_parents(row: Row, reference: Reference, parents: sa.CTE) -> Truth:
+    """The row refers to one of `parents`, which are gone."""
+    if len(reference.columns) == 1:
+        return row.c[reference.columns[0]].in_(sa.select(parents.c[reference.parent_columns[0]]))
+    return sa.exists(sa.select(sa.literal_column("1")).where(joined(reference, row, parents)))
+
+
+def _under(plan: Plan, row: Row, hops: tuple[Hop, ...], doomed: sa.CTE) -> Truth:
+    """The row lies at the end of `hops` from one of the doomed rows."""
+    *upper, last = hops
+    if not upper:
+        return _with_parents(row, last.reference, doomed)
+    parent = row_of(plan.schema.tables[last.reference.parent]).alias()
+    inner = _under(plan, parent, tuple(upper), doomed)
+    return sa.exists(
+        sa.select(sa.literal_column("1")).where(joined(last.reference, row, parent), inner)
+    )

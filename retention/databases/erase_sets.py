@@ -1,0 +1,215 @@
+"""MariaDB and SQLite: the doomed rows are set down in temporary tables, then taken by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect
+from retention.databases.predicates import Predicates
+from retention.databases.sql import Row, Truth, any_of, joined, row_of
+from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.databases.windows import Window
+from retention.planning.paths import Hop
+from retention.planning.plan import Action, Plan, Step
+from retention.planning.schema import Reference, Table
+
+LOCKED = "retention_locked"
+
+
+class SetEraser:
+    """Keys of doomed rows go into temporary tables once; everything is taken by those.
+
+    On MariaDB the candidates are locked first, and decided again in a new statement.
+    """
+
+    def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
+        self.plan = plan
+        self.dialect = dialect
+        self.step = step
+        self.keys = keys
+        self.table = plan.schema.tables[step.table]
+        self.predicates = Predicates(plan, dialect)
+        self.locks_rows = dialect.locks_rows
+        self.members = self._members()
+
+    def _members(self) -> dict[str, str]:
+        """Tables whose rows are set down, parents first, with the temporary table of each."""
+        names = [self.step.table]
+        if self.step.action is Action.DELETE:
+            names += self.plan.companions(self.step.table).taken
+        return {name: f"retention_doomed_{index}" for index, name in enumerate(names)}
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """Make the temporary tables, typed like the columns they hold."""
+        wanted = {**self.members, LOCKED: LOCKED} if self.locks_rows else self.members
+        with connection.begin():
+            for name, temporary in wanted.items():
+                table = self.table if name == LOCKED else self.plan.schema.tables[name]
+                row = row_of(table)
+                columns = [row.c[column] for column in set_columns(self.plan, table)]
+                like = sa.select(*columns).where(sa.literal_column("1 = 0"))
+                shape = like.compile(connection, compile_kwargs={"literal_binds": True})
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {self._qualified(temporary)}")
+                key = ", ".join(connection.dialect.identifier_preparer.quote(n) for n in table.key)
+                inside = f" (PRIMARY KEY ({key}))" if self.locks_rows else ""
+                connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {temporary}{inside} AS {shape}")
+
+    def _qualified(self, temporary: str) -> str:
+        return temporary if self.locks_rows else f"temp.{temporary}"
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        taken = Taken()
+        for name in (*self.members, *([LOCKED] if self.locks_rows else [])):
+            connection.execute(sa.delete(self._temporary(name)))
+        found = self._decide(connection, window, most)
+        if not found:
+            return taken
+        taken.due[self.step.table] = found
+        if self.step.action is Action.DELETE:
+            self._set_down_children(connection)
+            self._detach(connection, taken)
+            self._note_keys(connection, taken)
+            self._delete(connection, taken)
+        else:
+            self._note_keys(connection, taken)
+            self._mask(connection, taken)
+        return taken
+
+    def _temporary(self, name: str) -> sa.TableClause:
+        table = self.table if name == LOCKED else self.plan.schema.tables[name]
+        return sa.table(
+            self.members.get(name, name),
+            *(sa.column(column) for column in set_columns(self.plan, table)),
+        )
+
+    def _decide(self, connection: sa.Connection, window: Window, most: int | None) -> int:
+        row = row_of(self.table)
+        columns = set_columns(self.plan, self.table)
+        due = sa.select(*(row.c[name] for name in columns)).where(
+            window.holds(row), self.predicates.doomed(self.step, row)
+        )
+        target = self._temporary(self.step.table)
+        if self.locks_rows:
+            locked = self._temporary(LOCKED)
+            result = connection.execute(
+                sa.insert(locked).from_select(columns, due.with_for_update())
+            )
+            if not result.rowcount:
+                return 0
+            same = sa.and_(*(row.c[name] == locked.c[name] for name in self.table.key))
+            due = (
+                sa.select(*(row.c[name] for name in columns))
+                .select_from(row)
+                .join(locked, same)
+                .where(self.predicates.doomed(self.step, row))
+            )
+        if most is not None:
+            due = due.order_by(*(row.c[name] for name in self.table.key)).limit(most)
+        return connection.execute(sa.insert(target).from_select(columns, due)).rowcount
+
+    def _set_down_children(self, connection: sa.Connection) -> None:
+        companions = self.plan.companions(self.step.table)
+        for name, references in companions.taken.items():
+            row = row_of(self.plan.schema.tables[name])
+            columns = set_columns(self.plan, self.plan.schema.tables[name])
+            goes = any_of(*(self._with_parents(row, reference) for reference in references))
+            children = sa.select(*(row.c[column] for column in columns)).where(goes)
+            if self.locks_rows:
+                children = children.with_for_update()
+            connection.execute(sa.insert(self._temporary(name)).from_select(columns, children))
+
+    def _with_parents(self, row: Row, reference: Reference) -> Truth:
+        parents = self._temporary(reference.parent)
+        if len(reference.columns) == 1:
+            return row.c[reference.columns[0]].in_(
+                sa.select(parents.c[reference.parent_columns[0]])
+            )
+        return sa.exists(sa.select(sa.literal_column("1")).where(joined(reference, row, parents)))
+
+    def _detach(self, connection: sa.Connection, taken: Taken) -> None:
+        for reference in self.plan.companions(self.step.table).detached:
+            table = self.plan.schema.tables[reference.table]
+            row = row_of(table)
+            condition = self._with_parents(row, reference)
+            if reference.table in self.members:
+                condition = sa.and_(condition, sa.not_(self._set_down(row, reference.table)))
+            values = {name: sa.null() for name in reference.columns}
+            count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
+            if count:
+                taken.detached[table.name] = taken.detached.get(table.name, 0) + count
+
+    def _set_down(self, row: Row, name: str) -> Truth:
+        """The row's key is in its temporary table; an IN, so that the key's index serves it."""
+        key = self.plan.schema.tables[name].key
+        doomed = self._temporary(name)
+        keys = sa.select(*(doomed.c[column] for column in key))
+        if len(key) == 1:
+            return row.c[key[0]].in_(keys)
+        return sa.tuple_(*(row.c[column] for column in key)).in_(keys)
+
+    def _note_keys(self, connection: sa.Connection, taken: Taken) -> None:
+        if not self.keys:
+            return
+        for name in self.members:
+            table = self.plan.schema.tables[name]
+            doomed = self._temporary(name)
+            columns = key_columns(
+                self.dialect, table, doomed, self.plan.guard_of(name), as_text=False
+            )
+            rows = connection.execute(sa.select(*columns)).fetchall()
+            if rows:
+                taken.keys[name] = keys_of(table, rows)
+
+    def _delete(self, connection: sa.Connection, taken: Taken) -> None:
+        for name in reversed(self.members):
+            row = row_of(self.plan.schema.tables[name])
+            doomed = self._temporary(name)
+            key = self.plan.schema.tables[name].key
+            if self.locks_rows:
+                same = sa.and_(*(row.c[column] == doomed.c[column] for column in key))
+                statement = sa.delete(row).where(same)
+            else:
+                statement = sa.delete(row).where(self._set_down(row, name))
+            count = connection.execute(statement).rowcount
+            if count:
+                taken.erased[name] = count
+
+    def _mask(self, connection: sa.Connection, taken: Taken) -> None:
+        for hops in reversed(list(dict.fromkeys(mask.hops for mask in self.step.masks))):
+            masks = self.predicates.masks_at(self.step, hops)
+            table = self.plan.schema.tables[masks[0].table]
+            row = row_of(table)
+            reached = self._under(row, hops) if hops else self._set_down(row, self.step.table)
+            condition = sa.and_(reached, self.predicates.any_to_mask(masks, row))
+            if hops and self.keys:
+                self._note_child_keys(connection, table, row, condition, taken)
+            values = self.predicates.new_values(masks, row)
+            count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
+            if count:
+                taken.anonymized[table.name] = taken.anonymized.get(table.name, 0) + count
+
+    def _note_child_keys(
+        self, connection: sa.Connection, table: Table, row: Row, condition: Truth, taken: Taken
+    ) -> None:
+        columns = key_columns(
+            self.dialect, table, row, self.plan.guard_of(table.name), as_text=False
+        )
+        query: sa.Select[Any] = sa.select(*columns).where(condition)
+        if self.locks_rows:
+            query = query.with_for_update()
+        rows = connection.execute(query).fetchall()
+        if rows:
+            taken.keys.setdefault(table.name, []).extend(keys_of(table, rows))
+
+    def _under(self, row: Row, hops: tuple[Hop, ...]) -> Truth:
+        """The row lies at the end of `hops` from one of the doomed rows."""
+        *upper, last = hops
+        if not upper:
+            return self._with_parents(row, last.reference)
+        parent = row_of(self.plan.schema.tables[last.reference.parent]).alias()
+        inner = self._under(parent, tuple(upper))
+        return sa.exists(
+            sa.select(sa.literal_column("1")).where(joined(last.reference, row, parent), inner)
+        )

@@ -1,0 +1,284 @@
+"""What stands in a database: tables, keys, references, samples of clock columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import types
+from sqlalchemy.dialects import postgresql
+
+from retention.databases.sql import row_of
+from retention.planning.clocks import shape_of
+from retention.planning.schema import (
+    Column,
+    ColumnKind,
+    ColumnSample,
+    Reference,
+    Schema,
+    Table,
+    TableKind,
+)
+
+OURS = ("retention_marker", "retention_hold", "retention_event", "retention_restriction")
+SAMPLE_ROWS = 1_000
+_KINDS: tuple[tuple[type[types.TypeEngine[Any]], ColumnKind], ...] = (
+    (types.Boolean, ColumnKind.BOOLEAN),
+    (types.DateTime, ColumnKind.TIMESTAMP),
+    (types.Date, ColumnKind.DATE),
+    (types.Integer, ColumnKind.INTEGER),
+    (types.Float, ColumnKind.FLOAT),
+    (types.Numeric, ColumnKind.DECIMAL),
+    (types.Uuid, ColumnKind.UUID),
+    (types.JSON, ColumnKind.JSON),
+    (postgresql.INET, ColumnKind.INET),
+    (postgresql.CIDR, ColumnKind.INET),
+    (types.LargeBinary, ColumnKind.BINARY),
+    (types.Enum, ColumnKind.TEXT),
+    (types.String, ColumnKind.TEXT),
+)
+
+
+def reflect(connection: sa.Connection) -> Schema:
+    """Tables, views and references of the database; ours are left out."""
+    inspector = sa.inspect(connection)
+    dialect = "mysql" if connection.dialect.name == "mariadb" else connection.dialect.name
+    default = inspector.default_schema_name if dialect == "postgresql" else None
+    tables: dict[str, Table] = {}
+    references: list[Reference] = []
+    for schema in _schemas(inspector, dialect, default):
+        prefix = "" if schema == default or schema is None else f"{schema}."
+        for table in _tables(connection, inspector, dialect, schema, prefix):
+            tables[table.name] = table
+        references += _references(inspector, dialect, schema, default)
+    known = [name for name in OURS if name in tables]
+    for name in known:
+        del tables[name]
+    kept = tuple(found for found in references if found.table in tables and found.parent in tables)
+    return Schema(dialect, tables, kept, enrolled="retention_hold" in known)
+
+
+def _schemas(inspector: sa.Inspector, dialect: str, default: str | None) -> list[str | None]:
+    if dialect != "postgresql":
+        return [None]
+    names = [
+        name
+        for name in inspector.get_schema_names()
+        if name != "information_schema" and not name.startswith("pg_")
+    ]
+    return sorted(names, key=lambda name: name != default)
+
+
+def _tables(
+    connection: sa.Connection,
+    inspector: sa.Inspector,
+    dialect: str,
+    schema: str | None,
+    prefix: str,
+) -> Iterator[Table]:
+    columns: Any = inspector.get_multi_columns(
+        schema=schema, kind=sa.engine.reflection.ObjectKind.ANY
+    )
+    keys: Any = inspector.get_multi_pk_constraint(schema=schema)
+    unique: Any = inspector.get_multi_unique_constraints(schema=schema)
+    indexes: Any = inspector.get_multi_indexes(schema=schema)
+    views = {*inspector.get_view_names(schema=schema)}
+    if dialect == "postgresql":
+        views |= {*inspector.get_materialized_view_names(schema=schema)}
+    facts = _facts(connection, dialect, schema)
+    for (_, name), found in columns.items():
+        full = prefix + name
+        kind = TableKind.VIEW if name in views else facts.kinds.get(name, TableKind.TABLE)
+        primary = tuple(keys.get((schema, name), {}).get("constrained_columns") or ())
+        uniques = [tuple(item["column_names"]) for item in unique.get((schema, name), [])]
+        listed = indexes.get((schema, name), [])
+        uniques += [tuple(item["column_names"]) for item in listed if _plainly_unique(item)]
+        yield Table(
+            full,
+            {column["name"]: _column(column, facts.not_null_text) for column in found},
+            primary,
+            kind,
+            schema if dialect == "postgresql" else None,
+            name,
+            tuple(dict.fromkeys(uniques)),
+            tuple(
+                tuple(item["column_names"]) for item in listed if None not in item["column_names"]
+            ),
+            tuple(facts.triggers.get(name, ())),
+            _address(dialect, kind, name, {column["name"] for column in found}, facts),
+            facts.obstacles.get(name, ""),
+        )
+
+
+def _plainly_unique(index: Any) -> bool:
+    return (
+        bool(index.get("unique"))
+        and None not in index["column_names"]
+        and not index.get("dialect_options", {}).get("postgresql_where")
+    )
+
+
+class _Facts:
+    """What the inspector does not tell, asked of the catalogue in one go."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, TableKind] = {}
+        self.triggers: dict[str, list[str]] = {}
+        self.obstacles: dict[str, str] = {}
+        self.without_rowid: set[str] = set()
+        self.not_null_text = False
+
+
+def _facts(connection: sa.Connection, dialect: str, schema: str | None) -> _Facts:
+    facts = _Facts()
+    {"postgresql": _postgresql, "mysql": _mariadb, "sqlite": _sqlite}[dialect](
+        connection, schema, facts
+    )
+    return facts
+
+
+def _postgresql(connection: sa.Connection, schema: str | None, facts: _Facts) -> None:
+    query = sa.text(
+        "SELECT c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relpersistence,"
+        " (SELECT string_agg(t.tgname, ',' ORDER BY t.tgname) FROM pg_trigger t"
+        "  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D')"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f')"
+    )
+    for name, kind, is_partition, security, _, triggers in connection.execute(
+        query, {"schema": schema}
+    ):
+        if kind == "p":
+            facts.kinds[name] = TableKind.PARTITIONED
+        elif is_partition:
+            facts.kinds[name] = TableKind.PARTITION
+        if kind == "f":
+            facts.obstacles[name] = "is a foreign table; enroll the database it lives in"
+        if security:
+            facts.obstacles[name] = (
+                "has row-level security, which may hide rows from us; run as a role with BYPASSRLS "
+                "and switch it off for that role"
+            )
+        if triggers:
+            facts.triggers[name] = triggers.split(",")
+
+
+def _mariadb(connection: sa.Connection, schema: str | None, facts: _Facts) -> None:
+    tables = sa.text(
+        "SELECT table_name, engine, table_type FROM information_schema.tables"
+        " WHERE table_schema = DATABASE()"
+    )
+    for name, engine, kind in connection.execute(tables):
+        if engine is not None and str(engine).lower() not in ("innodb", "rocksdb"):
+            facts.obstacles[name] = (
+                f"uses the {engine} engine, which has no transactions; ALTER TABLE … ENGINE=InnoDB"
+            )
+        if kind == "SYSTEM VERSIONED":
+            facts.obstacles[name] = (
+                "is system-versioned: a DELETE would keep the row in its history; "
+                "drop system versioning first"
+            )
+    triggers = sa.text(
+        "SELECT event_object_table, trigger_name FROM information_schema.triggers"
+        " WHERE trigger_schema = DATABASE() ORDER BY trigger_name"
+    )
+    for table, name in connection.execute(triggers):
+        facts.triggers.setdefault(table, []).append(name)
+
+
+def _sqlite(connection: sa.Connection, schema: str | None, facts: _Facts) -> None:
+    query = sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
+    for kind, name, table, sql in connection.execute(query):
+        if kind == "trigger":
+            facts.triggers.setdefault(table, []).append(name)
+        elif kind == "table":
+            text = str(sql or "").upper()
+            if text.rstrip().rstrip(";").endswith("WITHOUT ROWID") or "WITHOUT ROWID" in text[-40:]:
+                facts.without_rowid.add(name)
+            if text.startswith("CREATE VIRTUAL TABLE"):
+                facts.obstacles[name] = "is a virtual table; name the table behind it"
+
+
+def _address(
+    dialect: str, kind: TableKind, name: str, columns: set[str], facts: _Facts
+) -> str | None:
+    if dialect == "postgresql" and kind in (TableKind.TABLE, TableKind.PARTITION):
+        return "ctid"
+    if dialect == "sqlite" and kind is TableKind.TABLE and name not in facts.without_rowid:
+        return next((word for word in ("rowid", "_rowid_", "oid") if word not in columns), None)
+    return None
+
+
+def _column(column: Any, _: bool) -> Column:
+    kind = _kind(column["type"])
+    return Column(
+        column["name"],
+        kind,
+        _type_text(column["type"]),
+        bool(column.get("nullable", True)),
+        getattr(column["type"], "length", None) if kind is ColumnKind.TEXT else None,
+        bool(column.get("computed")),
+    )
+
+
+def _kind(type_: types.TypeEngine[Any]) -> ColumnKind:
+    if isinstance(type_, types.DateTime) and getattr(type_, "timezone", False):
+        return ColumnKind.TIMESTAMPTZ
+    if type_.__class__.__name__.upper() in ("TINYINT",) and getattr(type_, "display_width", 0) == 1:
+        return ColumnKind.INTEGER
+    return next((kind for known, kind in _KINDS if isinstance(type_, known)), ColumnKind.OTHER)
+
+
+def _type_text(type_: types.TypeEngine[Any]) -> str:
+    try:
+        return str(type_)
+    except Exception:
+        return type_.__class__.__name__
+
+
+def _references(
+    inspector: sa.Inspector, dialect: str, schema: str | None, default: str | None
+) -> Iterator[Reference]:
+    found = inspector.get_multi_foreign_keys(schema=schema)
+    for (_, name), keys in found.items():
+        for key in keys:
+            other = key.get("referred_schema") if dialect == "postgresql" else None
+            own = "" if schema == default or schema is None else f"{schema}."
+            # the inspector leaves out the schema of a parent on the search path
+            foreign = "" if other in (None, default) else f"{other}."
+            yield Reference(
+                own + name,
+                tuple(key["constrained_columns"]),
+                foreign + str(key["referred_table"]),
+                tuple(key["referred_columns"]),
+                str(key.get("options", {}).get("ondelete") or "NO ACTION").upper(),
+                True,
+                str(key.get("name") or ""),
+            )
+
+
+def sample(
+    connection: sa.Connection, schema: Schema, columns: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], ColumnSample]:
+    """The shapes of up to a thousand values of each column that a clock reads."""
+    samples: dict[tuple[str, str], ColumnSample] = {}
+    for table_name, column_name in set(columns):
+        table = schema.tables[table_name]
+        column = table.columns[column_name]
+        if schema.dialect != "sqlite" and column.kind in (
+            ColumnKind.DATE,
+            ColumnKind.TIMESTAMP,
+            ColumnKind.TIMESTAMPTZ,
+        ):
+            continue
+        row = row_of(table)
+        query = (
+            sa.select(row.c[column_name]).where(row.c[column_name].is_not(None)).limit(SAMPLE_ROWS)
+        )
+        values = connection.execute(query).scalars()
+        samples[(table_name, column_name)] = ColumnSample(
+            Counter(shape_of(item) for item in values)
+        )
+    return samples

@@ -1,0 +1,198 @@
+"""Our four small tables in the user's database: marker, holds, events, restrictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+marker = sa.Table(
+    "retention_marker",
+    metadata,
+    sa.Column("ledger_id", sa.String(36), primary_key=True),
+    sa.Column("database_id", sa.String(36), nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("complete_to", sa.BigInteger, nullable=False),
+    sa.Column("ledger_head", sa.String(64), nullable=False),
+    sa.Column("updated_at", sa.String(32), nullable=False),
+    sa.Column("identity", sa.String(255), nullable=False),
+    mysql_engine="InnoDB",
+)
+hold = sa.Table(
+    "retention_hold",
+    metadata,
+    sa.Column("hold_id", sa.String(36), primary_key=True),
+    sa.Column("table_name", sa.String(128), nullable=False),
+    sa.Column("row_key", sa.String(255), nullable=False),
+    sa.Column("placed_at", sa.String(32), nullable=False),
+    sa.Column("released_at", sa.String(32)),
+    sa.Index("retention_hold_row", "table_name", "row_key"),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
+)
+event = sa.Table(
+    "retention_event",
+    metadata,
+    sa.Column("event_id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.String(128), nullable=False),
+    sa.Column("table_name", sa.String(128), nullable=False),
+    sa.Column("row_key", sa.String(255), nullable=False),
+    sa.Column("happened_at", sa.String(32), nullable=False),
+    sa.Index("retention_event_row", "table_name", "row_key", "name"),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
+)
+restriction = sa.Table(
+    "retention_restriction",
+    metadata,
+    sa.Column("table_name", sa.String(128), primary_key=True),
+    sa.Column("row_key", sa.String(255), primary_key=True),
+    sa.Column("rule", sa.String(128), primary_key=True),
+    sa.Column("restricted_at", sa.String(32), nullable=False),
+    sa.Column("at_request", sa.Integer, nullable=False),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerRow:
+    """The marker as it stands in the database."""
+
+    ledger_id: str
+    database_id: str
+    sequence: int
+    complete_to: int
+    ledger_head: str
+    identity: str
+
+
+def stamp(moment: datetime) -> str:
+    """An instant as our tables keep it: ISO text in UTC."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def create_tables(connection: sa.Connection) -> None:
+    """Make our tables where they are missing."""
+    metadata.create_all(connection, checkfirst=True)
+
+
+def ddl(engine: sa.Engine) -> Iterator[str]:
+    """The statements that make our tables, for someone who may run them."""
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    for table in metadata.sorted_tables:
+        yield str(CreateTable(table).compile(engine)).strip() + ";"
+        for index in sorted(table.indexes, key=lambda found: str(found.name)):
+            yield str(CreateIndex(index).compile(engine)).strip() + ";"
+
+
+def read_marker(
+    connection: sa.Connection, ledger_id: str | None, *, lock: bool = False
+) -> MarkerRow | None:
+    """The marker of this ledger; None where there is none. `lock` takes the row FOR UPDATE."""
+    query = sa.select(
+        marker.c.ledger_id,
+        marker.c.database_id,
+        marker.c.sequence,
+        marker.c.complete_to,
+        marker.c.ledger_head,
+        marker.c.identity,
+    )
+    if ledger_id is not None:
+        query = query.where(marker.c.ledger_id == ledger_id)
+    if lock:
+        query = query.with_for_update()
+    found = connection.execute(query).first()
+    return None if found is None else MarkerRow(*found)
+
+
+def has_marker_table(connection: sa.Connection) -> bool:
+    """TRUE where `enroll` has been here."""
+    with connection.begin():
+        return sa.inspect(connection).has_table(marker.name)
+
+
+def remove_markers(connection: sa.Connection) -> None:
+    """Forget every marker: this database is a copy that starts anew."""
+    connection.execute(sa.delete(marker))
+
+
+def write_first_marker(
+    connection: sa.Connection, ledger_id: str, database_id: str, identity: str, at: datetime
+) -> None:
+    """The marker before the first batch."""
+    connection.execute(
+        sa.insert(marker).values(
+            ledger_id=ledger_id,
+            database_id=database_id,
+            sequence=0,
+            complete_to=0,
+            ledger_head="",
+            updated_at=stamp(at),
+            identity=identity,
+        )
+    )
+
+
+def move_marker(
+    connection: sa.Connection, ledger_id: str, expected: int, head: str, at: datetime
+) -> bool:
+    """Move the marker one batch on; False where another runner has moved it before us."""
+    result = connection.execute(
+        sa.update(marker)
+        .where(marker.c.ledger_id == ledger_id, marker.c.sequence == expected)
+        .values(
+            sequence=expected + 1,
+            complete_to=expected + 1,
+            ledger_head=head,
+            updated_at=stamp(at),
+        )
+    )
+    return result.rowcount == 1
+
+
+def set_identity(connection: sa.Connection, ledger_id: str, identity: str) -> None:
+    """Note where the database lives now (`enroll --moved`)."""
+    connection.execute(
+        sa.update(marker).where(marker.c.ledger_id == ledger_id).values(identity=identity)
+    )
+
+
+def put_hold(
+    connection: sa.Connection, hold_id: str, table: str, key: str, placed: str, released: str | None
+) -> None:
+    """Write a hold, or bring it to what the ledger says of it."""
+    values: dict[str, Any] = {
+        "table_name": table,
+        "row_key": key,
+        "placed_at": placed,
+        "released_at": released,
+    }
+    known = connection.execute(sa.select(hold.c.hold_id).where(hold.c.hold_id == hold_id)).first()
+    if known is None:
+        connection.execute(sa.insert(hold).values(hold_id=hold_id, **values))
+    else:
+        connection.execute(sa.update(hold).where(hold.c.hold_id == hold_id).values(**values))
+
+
+def stored_holds(connection: sa.Connection) -> dict[str, tuple[str, str, str | None]]:
+    """Every hold in the database: table, key, released."""
+    query = sa.select(hold.c.hold_id, hold.c.table_name, hold.c.row_key, hold.c.released_at)
+    return {found[0]: (found[1], found[2], found[3]) for found in connection.execute(query)}
+
+
+def grants(engine: sa.Engine) -> Iterator[str]:
+    """What the runner's role needs on our tables; SQLite knows no roles."""
+    if engine.dialect.name == "sqlite":
+        return
+    for table in metadata.sorted_tables:
+        yield f"GRANT SELECT, INSERT, UPDATE ON {table.name} TO retention_runner;"

@@ -1,0 +1,92 @@
+"""What one batch took: keys and counts, table by table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect
+from retention.databases.sql import Expression, Row
+from retention.planning.plan import Plan
+from retention.planning.schema import ColumnKind, Table
+
+Key = tuple[int | str, ...]
+
+
+@dataclass(slots=True)
+class Taken:
+    """Rows of each table that a batch erased, anonymized or detached; keys only where asked for.
+
+    `due` counts the rule's own rows that were anonymized, by themselves or by their child rows.
+    """
+
+    due: dict[str, int] = field(default_factory=dict)
+    erased: dict[str, int] = field(default_factory=dict)
+    anonymized: dict[str, int] = field(default_factory=dict)
+    detached: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, list[tuple[Key, datetime | None]]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows touched in all tables."""
+        counts = (*self.erased.values(), *self.anonymized.values(), *self.detached.values())
+        return sum(counts)
+
+
+def key_columns(
+    dialect: Dialect, table: Table, row: Row, guard: str | None, *, as_text: bool
+) -> list[Expression]:
+    """The key, integers as they are and all else as text, and the guard as text, in this order."""
+    columns: list[Expression] = []
+    for name in table.key:
+        whole = table.columns[name].kind is ColumnKind.INTEGER
+        value: Expression = row.c[name]
+        columns.append(value if whole and not as_text else dialect.as_text(value))
+    columns.append(sa.null() if guard is None else dialect.as_text(row.c[guard]))
+    return columns
+
+
+def set_columns(plan: Plan, table: Table) -> list[str]:
+    """What a set of rows is known by: its key, its guard, and all that other rows refer to."""
+    names = [*table.key]
+    names += [
+        column
+        for reference in plan.schema.referring_to(table.name)
+        for column in reference.parent_columns
+    ]
+    guard = plan.guard_of(table.name)
+    if guard is not None:
+        names.append(guard)
+    return list(dict.fromkeys(names))
+
+
+def keys_of(
+    table: Table, rows: Sequence[Sequence[Any]], offset: int = 0
+) -> list[tuple[Key, datetime | None]]:
+    """Rows of `key_columns` as (key, guard); integers come back as integers."""
+    width = len(table.key)
+    whole = [table.columns[name].kind is ColumnKind.INTEGER for name in table.key]
+    return [
+        (
+            tuple(
+                int(value) if is_whole else str(value)
+                for value, is_whole in zip(row[offset : offset + width], whole, strict=True)
+            ),
+            _guard(row[offset + width]),
+        )
+        for row in rows
+    ]
+
+
+def _guard(text: Any) -> datetime | None:
+    """The guard as a time; a value that is none guards nothing."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

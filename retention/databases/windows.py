@@ -1,0 +1,143 @@
+"""Windows of a table: ranges that bound the rows one batch scans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from retention.databases.sql import Row, Truth, all_of, bind, row_of
+from retention.planning.schema import Table
+
+
+class Window(Protocol):
+    """A range of rows, as a condition on the table."""
+
+    def holds(self, row: Row) -> Truth:
+        """TRUE for rows in the window."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWindow:
+    """Rows whose key lies after `low` and not after `high`; None: no bound on that side."""
+
+    columns: tuple[str, ...]
+    low: tuple[object, ...] | None
+    high: tuple[object, ...] | None
+
+    def holds(self, row: Row) -> Truth:
+        bounds: list[Truth] = []
+        if self.low is not None:
+            bounds.append(_after(row, self.columns, self.low))
+        if self.high is not None:
+            bounds.append(
+                sa.not_(_after(row, self.columns, self.high))
+                if len(self.columns) == 1
+                else _up_to(row, self.columns, self.high)
+            )
+        return all_of(*bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class PageWindow:
+    """Rows stored in heap pages from `first` up to, not including, `beyond` (PostgreSQL)."""
+
+    first: int
+    beyond: int
+
+    def holds(self, row: Row) -> Truth:
+        address = row.c["ctid"]
+        tid = sa.literal_column
+        return sa.and_(
+            address >= tid(f"'({self.first},0)'::tid"), address < tid(f"'({self.beyond},0)'::tid")
+        )
+
+
+def _after(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
+    """Key order written out, so that every engine can serve it from the key's index."""
+    steps = []
+    for index, name in enumerate(columns):
+        equal = [
+            row.c[earlier] == bind(value)
+            for earlier, value in zip(columns[:index], key[:index], strict=True)
+        ]
+        steps.append(sa.and_(*equal, row.c[name] > bind(key[index])))
+    exact = sa.or_(*steps)
+    return exact if len(columns) == 1 else sa.and_(row.c[columns[0]] >= bind(key[0]), exact)
+
+
+def _up_to(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
+    steps = []
+    for index, name in enumerate(columns):
+        equal = [
+            row.c[earlier] == bind(value)
+            for earlier, value in zip(columns[:index], key[:index], strict=True)
+        ]
+        last = index == len(columns) - 1
+        here = row.c[name] <= bind(key[index]) if last else row.c[name] < bind(key[index])
+        steps.append(sa.and_(*equal, here))
+    return sa.and_(row.c[columns[0]] <= bind(key[0]), sa.or_(*steps))
+
+
+class Walker(Protocol):
+    """Goes over a table window by window; `size` may be changed between windows."""
+
+    size: int
+
+    def windows(self, connection: sa.Connection) -> Iterator[Window]:
+        """The windows, in order; together they cover every row that was there at the start."""
+        ...
+
+
+class KeyWalker:
+    """Windows of about `size` rows each, along a key's index."""
+
+    def __init__(self, table: Table, columns: tuple[str, ...], size: int = 2_000) -> None:
+        self.table = table
+        self.columns = columns
+        self.size = size
+
+    def windows(self, connection: sa.Connection) -> Iterator[Window]:
+        row = row_of(self.table)
+        keys = [row.c[name] for name in self.columns]
+        low: tuple[object, ...] | None = None
+        while True:
+            query = sa.select(*keys).order_by(*keys).limit(1).offset(self.size - 1)
+            if low is not None:
+                query = query.where(_after(row, self.columns, low))
+            with connection.begin():
+                found = connection.execute(query).first()
+            high = tuple(found) if found is not None else None
+            yield KeyWindow(self.columns, low, high)
+            if high is None:
+                return
+            low = high
+
+
+class PageWalker:
+    """Windows of `size` heap pages (PostgreSQL); pages added meanwhile are walked too."""
+
+    def __init__(self, table: Table, size: int = 64) -> None:
+        self.table = table
+        self.size = size
+
+    def windows(self, connection: sa.Connection) -> Iterator[Window]:
+        first = 0
+        while first < self._pages(connection):
+            beyond = first + self.size
+            yield PageWindow(first, beyond)
+            first = beyond
+
+    def _pages(self, connection: sa.Connection) -> int:
+        name = self.table.bare_name or self.table.name
+        size = sa.text(
+            "SELECT pg_relation_size("
+            "format('%I.%I', CAST(:schema AS text), CAST(:name AS text))::regclass)"
+            " / current_setting('block_size')::int"
+        )
+        schema = self.table.schema or "public"
+        with connection.begin():
+            return int(connection.execute(size, {"schema": schema, "name": name}).scalar_one())

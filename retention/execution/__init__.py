@@ -1,0 +1,1 @@
+"""Shows a Plan or carries it out."""

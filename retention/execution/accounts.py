@@ -1,0 +1,81 @@
+"""Counts per rule: what a preview found, what a run did. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from retention.planning.plan import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Rows of another table that go along: deleted, detached or masked."""
+
+    table: str
+    action: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepCount:
+    """The rows of one step's table, sorted by outcome."""
+
+    step: Step
+    due: int = 0
+    not_started: int = 0
+    undecidable: int = 0
+    running: int = 0
+    kept: dict[str, int] = field(default_factory=dict)
+    blocked: dict[str, int] = field(default_factory=dict)
+    unless: dict[str, int] = field(default_factory=dict)
+    held: int = 0
+    rows: int = 0
+    also: tuple[Also, ...] = ()
+
+    @property
+    def datable(self) -> int:
+        """Rows whose clock can be read, whether or not they are due."""
+        stopped = (*self.kept.values(), *self.blocked.values(), *self.unless.values())
+        return self.due + self.running + self.held + sum(stopped)
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What a run did for one step; `also` counts rows of other tables by (table, action)."""
+
+    count: StepCount
+    done: int = 0
+    also: dict[tuple[str, str], int] = field(default_factory=dict)
+    batches: int = 0
+    seconds: float = 0.0
+    refused: str = ""
+    failed: str = ""
+
+    @property
+    def left(self) -> int:
+        """Rows that were due when counted and are still there."""
+        return max(0, self.count.due - self.done)
+
+
+def step_count(
+    step: Step, outcomes: dict[str, int], rows: int, also: tuple[Also, ...]
+) -> StepCount:
+    """`kept:bookkeeping` and the like, as the database sorted them, into a StepCount."""
+    named: dict[str, dict[str, int]] = {"kept": {}, "blocked": {}, "unless": {}}
+    for outcome, count in outcomes.items():
+        kind, colon, name = outcome.partition(":")
+        if colon and kind in named:
+            named[kind][name] = count
+    return StepCount(
+        step,
+        outcomes.get("due", 0),
+        outcomes.get("not started", 0),
+        outcomes.get("undecidable", 0),
+        outcomes.get("running", 0),
+        named["kept"],
+        named["blocked"],
+        named["unless"],
+        outcomes.get("held:", 0),
+        rows,
+        also,
+    )

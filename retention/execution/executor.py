@@ -1,0 +1,138 @@
+"""Carries out a Plan: step by step, window by window, every batch by the protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from retention.databases.erase import eraser_for
+from retention.databases.faults import database_faults
+from retention.databases.taking import Taken
+from retention.databases.walker import walker_for
+from retention.databases.windows import Walker
+from retention.errors import DatabaseFailure, Interrupted
+from retention.execution.accounts import StepCount, StepResult
+from retention.execution.limits import Ruling
+from retention.ledger.keys import KeyFolder
+from retention.planning.plan import Action, Plan, Step
+from retention.protocol.batch import Work, run_batch
+from retention.protocol.opening import Clock, Opened
+
+LOCK_TARGET = 0.25
+SMALLEST, LARGEST = 16, 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a run tells and asks while it works: progress, and whether a signal wants it to stop."""
+
+    advanced: Callable[[Step, int, int], None]
+    stopping: Callable[[], bool]
+    interruption: Callable[[], Interrupted]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the executor needs besides the plan: who runs it, tokens or not, keys, the time."""
+
+    run_id: str
+    tokens: str
+    keys: KeyFolder
+    now: Clock
+    watch: Watch
+
+
+def execute(
+    opened: Opened, plan: Plan, counts: list[StepCount], rulings: list[Ruling], orders: Orders
+) -> list[StepResult]:
+    """Every step that no limit refused, in the order of the plan.
+
+    A rule that fails is skipped with its sentence; the others go on. Whatever committed is in the
+    ledger.
+    """
+    refused = {
+        count.step.rule for count, ruling in zip(counts, rulings, strict=True) if ruling.refused
+    }
+    reduced = plan.without(refused)
+    failed: dict[str, str] = {}
+    results = []
+    for count, ruling in zip(counts, rulings, strict=True):
+        result = StepResult(count, refused=ruling.refused)
+        results.append(result)
+        if count.step.rule in refused:
+            result.refused = ruling.refused or "another action of this rule is past its limit"
+            continue
+        if count.step.rule in failed:
+            result.failed = failed[count.step.rule]
+            continue
+        if count.due == 0 or orders.watch.stopping():
+            continue
+        try:
+            _carry_out(opened, reduced, result, ruling.most, orders)
+        except DatabaseFailure as failure:
+            failed[count.step.rule] = result.failed = str(failure)
+    return results
+
+
+def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
+    """Tokens are kept where the rules alone could not repeat the erasure (`auto`)."""
+    if rows != "auto":
+        return rows == "all"
+    if step.action is Action.ANONYMIZE:
+        return True
+    own = all(column.path.is_own for column in (*step.clock.columns, *step.clock.requires))
+    return not own or bool(plan.companions(step.table).taken)
+
+
+def _carry_out(
+    opened: Opened, plan: Plan, result: StepResult, most: int | None, orders: Orders
+) -> None:
+    step = result.count.step
+    keys = keeps_tokens(plan, step, orders.tokens)
+    eraser = eraser_for(plan, opened.database.dialect, step, keys=keys, portion=most is not None)
+    work = Work(step, eraser, orders.run_id, plan.as_of, orders.keys, orders.now)
+    walker = walker_for(plan.schema, step.table)
+    started = time.monotonic()
+    with database_faults(f"preparing {step.name}", opened.database.name):
+        eraser.prepare(opened.connection)
+        windows = walker.windows(opened.connection)
+    try:
+        for window in windows:
+            if orders.watch.stopping():
+                return
+            begun = time.monotonic()
+            remaining = None if most is None else most - result.done
+            taken = run_batch(opened, work, window, remaining)
+            _note(result, taken)
+            _adapt(walker, time.monotonic() - begun)
+            orders.watch.advanced(step, result.done, result.count.due)
+            if most is not None and result.done >= most:
+                return
+    finally:
+        result.seconds = time.monotonic() - started
+
+
+def _note(result: StepResult, taken: Taken) -> None:
+    step = result.count.step
+    if not taken.rows:
+        return
+    result.batches += 1
+    if step.action is Action.DELETE:
+        result.done += taken.erased.get(step.table, 0)
+    else:
+        result.done += taken.due.get(step.table, 0)
+    for action, counts in (
+        ("delete", taken.erased),
+        ("anonymize", taken.anonymized),
+        ("detach", taken.detached),
+    ):
+        for table, count in counts.items():
+            if (table, action) != (step.table, str(step.action)):
+                result.also[(table, action)] = result.also.get((table, action), 0) + count
+
+
+def _adapt(walker: Walker, seconds: float) -> None:
+    """Grow or shrink the next window towards the time that locks may be held."""
+    factor = min(2.0, max(0.5, LOCK_TARGET / max(seconds, 0.001)))
+    walker.size = int(min(LARGEST, max(SMALLEST, walker.size * factor)))

@@ -1,0 +1,61 @@
+"""Limits: what one rule may take before it stops and asks. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from retention.execution.accounts import StepCount
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a limit says of one step: take everything, at most `most` rows, or nothing (`refused`)."""
+
+    most: int | None = None
+    refused: str = ""
+
+
+def rule_on(count: StepCount, allowed: int | None) -> Ruling:
+    """`allowed` is the count given with --allow for this rule, if any."""
+    limits = count.step.limits
+    if count.due == 0 or (allowed is not None and count.due <= allowed):
+        return Ruling()
+    ceilings = [(limits.rows_per_run, f"rows_per_run = {limits.rows_per_run}")]
+    if count.rows > limits.share_min_rows:
+        share = int(count.rows * limits.share_of_table)
+        ceilings.append(
+            (share, f"share_of_table = {limits.share_of_table:.0%} of {count.rows} rows, {share}")
+        )
+    most, broken = min(ceilings)
+    if allowed is not None:
+        most, broken = allowed, f"--allow {count.step.rule}={allowed}"
+    whole = _takes_everything(count)
+    if count.due <= most and not whole:
+        return Ruling()
+    if limits.over_limit == "portion" and not whole and allowed is None:
+        return Ruling(most=most)
+    return Ruling(refused=_sentence(count, "every datable row of the table" if whole else broken))
+
+
+def _takes_everything(count: StepCount) -> bool:
+    limits = count.step.limits
+    return (
+        limits.whole_table == "refuse"
+        and limits.share_of_table < 1
+        and count.rows > limits.share_min_rows
+        and count.due == count.datable
+    )
+
+
+def _sentence(count: StepCount, broken: str) -> str:
+    step = count.step
+    return (
+        f"rules.{step.rule} would {step.action} {count.due} of {count.rows} rows of "
+        f'"{step.table}"; the limit is {broken}. Nothing was {_past(step.action)}. If this is '
+        f"right, allow it once with `retention run --allow {step.rule}={count.due}`, or write "
+        f'over_limit = "portion" under [limits] to take what the limit allows each night.'
+    )
+
+
+def _past(action: str) -> str:
+    return {"delete": "deleted", "anonymize": "anonymized"}.get(str(action), "changed")

@@ -1,0 +1,32 @@
+"""The dry run: counts what a Plan would do. Writes nothing; a role that may only read suffices."""
+
+from __future__ import annotations
+
+from retention.databases.counting import count_also, count_kept, count_outcomes
+from retention.databases.database import Connection, Database
+from retention.databases.faults import database_faults
+from retention.execution.accounts import Also, StepCount, step_count
+from retention.planning.plan import Plan
+
+
+def preview(database: Database, connection: Connection, plan: Plan) -> list[StepCount]:
+    """One count per step of the plan, in the order in which they would run."""
+    with database_faults("counting", database.name), connection.begin():
+        outcomes, totals = count_outcomes(connection, plan, database.dialect)
+        counts = []
+        for index, step in enumerate(plan.steps):
+            also: tuple[Also, ...] = ()
+            if outcomes[index].get("due"):
+                found = count_also(connection, plan, database.dialect, index)
+                also = tuple(Also(*item) for item in found if item[2])
+            counts.append(step_count(step, outcomes[index], totals[step.table], also))
+        return counts
+
+
+def kept_by_floors(database: Database, connection: Connection, plan: Plan) -> dict[str, int]:
+    """For each rule with a floor, the rows it keeps now."""
+    with database_faults("counting", database.name), connection.begin():
+        return {
+            rule: count_kept(connection, plan, database.dialect, rule)
+            for rule in dict.fromkeys(floor.rule for floor in plan.floors)
+        }

@@ -1,0 +1,1 @@
+"""What was done: append-only, hash-chained, free of personal data."""

@@ -1,0 +1,96 @@
+"""make_plan: policy + schema + as_of -> Plan, or every fault and warning at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from retention.errors import PolicyError, Problem
+from retention.planning.check import contradictions, mask_faults, reference_faults, warnings
+from retention.planning.order import in_order
+from retention.planning.plan import CycleFault, Plan
+from retention.planning.resolving import Fault, resolve_policy, with_declared
+from retention.planning.schema import Schema
+from retention.policies.parse import dotted
+from retention.policies.policy import Policy
+from retention.policies.positions import key_positions, line_of
+
+
+def make_plan(
+    policy: Policy, database: str, schema: Schema, as_of: datetime, file: str = "policies.toml"
+) -> Plan:
+    """The Plan for `database` as of that instant; raises PolicyError with every fault."""
+    plan, problems = plan_and_problems(policy, database, schema, as_of)
+    errors = tuple(problem for problem in problems if problem.severity == "error")
+    if errors or plan is None:
+        raise PolicyError(file, errors)
+    return plan
+
+
+def plan_and_problems(
+    policy: Policy, database: str, schema: Schema, as_of: datetime
+) -> tuple[Plan | None, tuple[Problem, ...]]:
+    """The Plan where there is one, and all faults and warnings, in the order of the file."""
+    full, faults = with_declared(policy, schema)
+    resolved = resolve_policy(policy, database, full, as_of)
+    faults += resolved.faults
+    plan = Plan(
+        database,
+        as_of,
+        policy.timezone.key,
+        policy.sha256,
+        full,
+        tuple(resolved.steps),
+        tuple(resolved.floors),
+        resolved.decisions,
+    )
+    faults += _cycles(plan)
+    cautions: list[Fault] = []
+    ordered: Plan | None = None
+    if not faults:
+        faults += [
+            *contradictions(policy, plan),
+            *mask_faults(plan),
+            *reference_faults(policy, plan),
+        ]
+        cautions += warnings(policy, plan)
+        ordered = _ordered(plan, cautions, faults)
+    return ordered, tuple(_problems(policy, faults, cautions))
+
+
+def _cycles(plan: Plan) -> list[Fault]:
+    try:
+        for step in plan.steps:
+            plan.companions(step.table)
+    except CycleFault as fault:
+        return [(("references",), str(fault))]
+    return []
+
+
+def _ordered(plan: Plan, cautions: list[Fault], faults: list[Fault]) -> Plan | None:
+    try:
+        steps = in_order(plan)
+    except CycleFault as fault:
+        faults.append((("rules",), str(fault)))
+        return None
+    return Plan(
+        plan.database,
+        plan.as_of,
+        plan.zone,
+        plan.policy_sha256,
+        plan.schema,
+        steps,
+        plan.floors,
+        plan.decisions,
+        tuple(message for _, message in cautions),
+    )
+
+
+def _problems(policy: Policy, faults: list[Fault], cautions: list[Fault]) -> Iterator[Problem]:
+    positions = key_positions(policy.text) if policy.text else {}
+    found = [
+        Problem(dotted(path), message, line_of(positions, path), severity)
+        for severity, listed in (("error", faults), ("warning", cautions))
+        for path, message in listed
+    ]
+    yield from sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))

@@ -1,0 +1,103 @@
+"""The order of steps: evidence is read before it is erased, and what blocks goes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retention.planning.conditions import columns_of
+from retention.planning.plan import Action, CycleFault, Plan, Step
+
+
+def in_order(plan: Plan) -> tuple[Step, ...]:
+    """The steps of `plan` in an order that works; file order decides between equals.
+
+    Raises CycleFault where a rule's clock needs rows that must be gone before the rule can act.
+    """
+    waiting = list(plan.steps)
+    ordered: list[Step] = []
+    while waiting:
+        ready = next(
+            (
+                step
+                for step in waiting
+                if not any(_before(plan, other, step) for other in waiting if other is not step)
+            ),
+            None,
+        )
+        if ready is None:
+            names = ", ".join(step.name for step in waiting)
+            raise CycleFault(
+                f"no order of {names} reads every clock before its evidence is erased; "
+                "decide a reference between them otherwise"
+            )
+        waiting.remove(ready)
+        ordered.append(ready)
+    return tuple(ordered)
+
+
+def _before(plan: Plan, first: Step, second: Step) -> bool:
+    """True where `first` must go before `second`."""
+    if _erases_evidence(plan, second, first):
+        return True
+    if _erases_evidence(plan, first, second):
+        return False
+    if first.table == second.table and first.action != second.action:
+        return first.action is Action.DELETE
+    changed = set(_changed_tables(plan, first))
+    return bool(changed & set(_awaited_tables(plan, second)))
+
+
+def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
+    """True where `eraser` takes rows or masks columns that `reader`'s clocks read."""
+    if eraser.rule == reader.rule and eraser.table == reader.table:
+        return False
+    lost = set(_lost_tables(plan, eraser))
+    masked = {(mask.table, mask.column) for mask in eraser.masks}
+    return any(
+        table in lost or (table, column) in masked for table, column in _evidence(plan, reader)
+    )
+
+
+def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
+    """Columns of other rows that the step's clock, and the floors that may stop it, read."""
+    tables = {step.table}
+    if step.action is Action.DELETE:
+        tables |= set(plan.companions(step.table).taken)
+    clocks = [step.clock]
+    clocks += [
+        floor.clock for floor in plan.floors if floor.table in tables and floor.clock is not None
+    ]
+    for clock in clocks:
+        for path in clock.evidence():
+            for hop in path.hops:
+                for column in hop.reference.columns:
+                    yield hop.reference.table, column
+            yield path.table, path.column
+
+
+def _lost_tables(plan: Plan, step: Step) -> Iterator[str]:
+    if step.action is Action.DELETE:
+        yield step.table
+        yield from plan.companions(step.table).taken
+
+
+def _changed_tables(plan: Plan, step: Step) -> Iterator[str]:
+    yield from _lost_tables(plan, step)
+    if step.action is Action.DELETE:
+        yield from (found.table for found in plan.companions(step.table).detached)
+    yield from (mask.table for mask in step.masks)
+
+
+def _awaited_tables(plan: Plan, step: Step) -> Iterator[str]:
+    """Tables whose rows of this run should be gone before `step`: blocks, and conditions."""
+    for condition in (step.where, *(found for _, found in step.unless)):
+        if condition is not None:
+            for path in columns_of(condition):
+                if not path.is_own:
+                    yield path.table
+    if step.action is not Action.DELETE:
+        return
+    for table in (step.table, *plan.companions(step.table).taken):
+        for reference in plan.referring(table, "block"):
+            if reference.table != step.table:
+                yield reference.table

@@ -1,0 +1,197 @@
+"""The Plan: for one database and one instant, the steps in order, each with its reason.
+
+`preview` counts what a Plan would do and `executor` does it; both read the same object, so they
+cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from retention.planning.clocks import Clock
+from retention.planning.conditions import Condition
+from retention.planning.paths import Hop
+from retention.planning.schema import Reference, Schema
+from retention.policies.calendar import Cutoff
+from retention.policies.masking import Mask
+from retention.policies.rule import Limits
+
+
+class Action(StrEnum):
+    """What a step does to a row that is due."""
+
+    DELETE = "delete"
+    ANONYMIZE = "anonymize"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A rule that keeps rows: while it holds, the row is not deleted.
+
+    `cutoff` None holds for ever. `protects` maps a table to the columns that may not be masked
+    while the floor holds, with the way from the floor's row up to that table; without it, every
+    column of the row itself.
+    """
+
+    rule: str
+    table: str
+    where: Condition | None
+    clock: Clock | None
+    cutoff: Cutoff | None
+    protects: tuple[tuple[tuple[Hop, ...], str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMask:
+    """One column to mask: of the step's row (`hops` empty) or of child rows that stay."""
+
+    hops: tuple[Hop, ...]
+    table: str
+    column: str
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule's action on one table, with the constant that decides it.
+
+    `early_cutoff`: the delete ceiling of the same rule; a deletion that a protecting floor stops
+    masks the row's other columns from that cutoff on. `cutoff` None: nothing is due by age.
+    """
+
+    rule: str
+    action: Action
+    table: str
+    where: Condition | None
+    unless: tuple[tuple[str, Condition], ...]
+    clock: Clock
+    cutoff: Cutoff | None
+    reason: str
+    limits: Limits
+    masks: tuple[ColumnMask, ...] = ()
+    early_cutoff: Cutoff | None = None
+    guard: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How a person refers to it: `customers (delete)`."""
+        return f"{self.rule} ({self.action})"
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """What goes with rows of a table: tables in an order in which parents come first.
+
+    `taken` maps each table to the references along which its rows go; `detached` lists references
+    set to NULL.
+    """
+
+    taken: Mapping[str, tuple[Reference, ...]]
+    detached: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that will be done to one database, decided; nothing has been done yet."""
+
+    database: str
+    as_of: datetime
+    zone: str
+    policy_sha256: str
+    schema: Schema
+    steps: tuple[Step, ...]
+    floors: tuple[Floor, ...]
+    decisions: Mapping[Reference, str]
+    warnings: tuple[str, ...] = ()
+    _companions: dict[str, Companions] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def now(self) -> Cutoff:
+        """The line between starts that lie in the past and starts still to come."""
+        today = self.as_of.astimezone(ZoneInfo(self.zone)).date()
+        return Cutoff(self.as_of + timedelta(microseconds=1), today + timedelta(days=1))
+
+    def floors_on(self, table: str) -> Iterator[Floor]:
+        """Floors whose rows are rows of `table`."""
+        return (floor for floor in self.floors if floor.table == table)
+
+    def referring(self, table: str, decision: str) -> Iterator[Reference]:
+        """References into `table` with that decision."""
+        return (
+            reference
+            for reference in self.schema.referring_to(table)
+            if self.decisions.get(reference) == decision
+        )
+
+    def companions(self, table: str) -> Companions:
+        """The tables whose rows go with rows of `table`, parents before children."""
+        if table not in self._companions:
+            self._companions[table] = companions(self.schema, self.decisions, table)
+        return self._companions[table]
+
+    def guard_of(self, table: str) -> str | None:
+        """The column declared never to change for rows of `table`, by any rule on it."""
+        return next((step.guard for step in self.steps if step.table == table and step.guard), None)
+
+    def without(self, refused: set[str]) -> Plan:
+        """The same plan less the steps of rules that a limit has refused; their floors stay."""
+        steps = tuple(step for step in self.steps if step.rule not in refused)
+        return Plan(
+            self.database,
+            self.as_of,
+            self.zone,
+            self.policy_sha256,
+            self.schema,
+            steps,
+            self.floors,
+            self.decisions,
+            self.warnings,
+        )
+
+
+class CycleFault(ValueError):
+    """Rows that go with rows of their own table, or of each other."""
+
+
+def companions(schema: Schema, decisions: Mapping[Reference, str], table: str) -> Companions:
+    """Walk the `delete` references down from `table`; CycleFault where they come back."""
+    order: list[str] = []
+    walked: set[str] = set()
+
+    def visit(here: str, above: tuple[str, ...]) -> None:
+        if here in above:
+            raise CycleFault(
+                f'rows of "{here}" would go with rows of "{here}" '
+                f"({' → '.join((*above, here))}); decide one of these references "
+                '"detach", "block" or "leave"'
+            )
+        if here in walked:
+            return
+        for reference in schema.referring_to(here):
+            if decisions.get(reference) == "delete":
+                visit(reference.table, (*above, here))
+        walked.add(here)
+        order.insert(0, here)
+
+    visit(table, ())
+    taken = {
+        name: tuple(
+            reference
+            for reference in schema.of(name)
+            if reference.parent in order and decisions.get(reference) == "delete"
+        )
+        for name in order
+        if name != table
+    }
+    detached = tuple(
+        reference
+        for parent in order
+        for reference in schema.referring_to(parent)
+        if decisions.get(reference) == "detach"
+    )
+    return Companions(taken, detached)

@@ -1,0 +1,142 @@
+"""Tables, columns and references as an adapter reports them; nothing here knows SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ColumnKind(StrEnum):
+    """What a column holds, as far as clocks, keys and masks care."""
+
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIMESTAMPTZ = "timestamp with zone"
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    UUID = "uuid"
+    JSON = "json"
+    INET = "inet"
+    BINARY = "binary"
+    OTHER = "other"
+
+
+class TableKind(StrEnum):
+    """What stands behind a table's name."""
+
+    TABLE = "table"
+    PARTITIONED = "partitioned table"
+    PARTITION = "partition"
+    VIEW = "view"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `length` in characters where the database limits it."""
+
+    name: str
+    kind: ColumnKind
+    type_text: str
+    nullable: bool = True
+    length: int | None = None
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table. `name` is how policies name it: with its schema where that is not the default."""
+
+    name: str
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...]
+    kind: TableKind = TableKind.TABLE
+    schema: str | None = None
+    bare_name: str = ""
+    unique: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    triggers: tuple[str, ...] = ()
+    row_address: str | None = None
+    obstacle: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that name a row: the primary key, else a unique key without NULLs."""
+        if self.primary_key:
+            return self.primary_key
+        for columns in self.unique:
+            if all(not self.columns[name].nullable for name in columns):
+                return columns
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`table.columns` refer to `parent.parent_columns`; `on_delete` as the database declares it."""
+
+    table: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    declared: bool = True
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """How policies name it: `orders.customer_id`."""
+        return f"{self.table}.{','.join(self.columns)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSample:
+    """Shapes seen in a sample of a clock column: how many values of each, never the values."""
+
+    shapes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Everything the plan needs to know of one database."""
+
+    dialect: str
+    tables: Mapping[str, Table]
+    references: tuple[Reference, ...]
+    enrolled: bool = False
+    samples: Mapping[tuple[str, str], ColumnSample] = field(default_factory=dict)
+
+    def referring_to(self, table: str) -> Iterator[Reference]:
+        """References whose parent is `table`."""
+        return (reference for reference in self.references if reference.parent == table)
+
+    def of(self, table: str) -> Iterator[Reference]:
+        """References that rows of `table` hold."""
+        return (reference for reference in self.references if reference.table == table)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over tables, columns, keys and references: two runs saw the same schema."""
+        shape = {
+            "dialect": self.dialect,
+            "tables": {
+                name: {
+                    "kind": table.kind,
+                    "key": table.key,
+                    "columns": [
+                        [column.name, column.type_text, column.nullable]
+                        for column in table.columns.values()
+                    ],
+                    "triggers": table.triggers,
+                }
+                for name, table in sorted(self.tables.items())
+            },
+            "references": sorted(
+                [found.label, found.parent, list(found.parent_columns), found.on_delete]
+                for found in self.references
+            ),
+        }
+        return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

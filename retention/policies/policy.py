@@ -1,0 +1,130 @@
+"""The whole policy: zone, databases, ledger, rules, references, limits, coverage."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from retention.policies.calendar import CountedFrom, Stage, Term
+from retention.policies.financial_years import FinancialYears
+from retention.policies.period import Period
+from retention.policies.rule import STRICT, Limits, Rule
+
+Decision = Literal["delete", "detach", "block", "leave", "as declared"]
+
+
+def _zone(form: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(form))
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f'there is no time zone "{form}"; write one such as "Europe/Oslo"'
+        ) from None
+
+
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
+
+
+class DatabaseSettings(BaseModel):
+    """Where one database is; the URL may hold `${NAME}`, `${NAME:-default}`, `${file:/path}`."""
+
+    model_config = STRICT
+
+    url: str
+
+
+class LedgerSettings(BaseModel):
+    """Where the proof is kept, how long, and for which rows tokens are kept."""
+
+    model_config = STRICT
+
+    url: str
+    keep_at_least: str = "3 years"
+    rows: Literal["auto", "all", "none"] = "auto"
+    keys: str | None = None
+
+
+class ReferenceDecision(BaseModel):
+    """What happens to the referring rows; `to` declares a reference the database does not."""
+
+    model_config = STRICT
+
+    then: Decision
+    to: str | None = None
+
+
+def _decision(form: object) -> object:
+    return {"then": form} if isinstance(form, str) else form
+
+
+Reference = Annotated[ReferenceDecision, BeforeValidator(_decision)]
+
+
+class Coverage(BaseModel):
+    """Tables and columns that hold nothing personal."""
+
+    model_config = STRICT
+
+    not_personal: list[str] = []
+
+
+class Policy(BaseModel):
+    """policies.toml, parsed. `sha256` is the hash of its text, secrets in URLs masked."""
+
+    model_config = STRICT
+
+    timezone: Zone
+    country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    schedule: str | None = None
+    financial_year_starts: str | list[str | date] = "01-01"
+    databases: dict[str, DatabaseSettings] = Field(min_length=1)
+    ledger: LedgerSettings
+    rules: dict[str, Rule] = {}
+    references: dict[str, Reference] = {}
+    limits: Limits = Limits()
+    coverage: Coverage = Coverage()
+    sha256: str = ""
+    text: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, data: Any) -> Any:
+        """Rules learn their own name from the key they stand under."""
+        rules = data.get("rules") if isinstance(data, dict) else None
+        if isinstance(rules, dict):
+            named = {
+                name: {**rule, "name": name} if isinstance(rule, dict) else rule
+                for name, rule in rules.items()
+            }
+            return {**data, "rules": named}
+        return data
+
+    @property
+    def financial_years(self) -> FinancialYears:
+        """The controller's financial years; ValueError where they are written wrong."""
+        written = self.financial_year_starts
+        if isinstance(written, str):
+            return FinancialYears.starting(written)
+        return FinancialYears.listed(
+            tuple(item if isinstance(item, date) else date.fromisoformat(item) for item in written)
+        )
+
+    def term(self, rule: Rule, periods: tuple[Period, ...]) -> Term:
+        """`periods` as a term of the calendar, counted as `rule` says."""
+        first = CountedFrom(rule.counted_from)
+        stages = tuple(
+            Stage(period, first if index == 0 else CountedFrom.EVENT)
+            for index, period in enumerate(periods)
+        )
+        return Term(stages, self.timezone, self.financial_years)
+
+    def limits_of(self, rule: Rule) -> Limits:
+        """The rule's own limits, or the policy's."""
+        return rule.limits or self.limits
+
+    def schedule_of(self, rule: Rule) -> str | None:
+        """The rule's own cron line, or the policy's; None: due on every run."""
+        return rule.schedule or self.schedule

@@ -1,0 +1,146 @@
+"""One rule of the policy, as written: a table, a clock, a floor, ceilings, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from retention.policies.masking import Mask, parse_mask
+from retention.policies.period import Period, parse_period
+from retention.policies.starting_point import StartingPoint, parse_start
+
+STRICT = ConfigDict(
+    extra="forbid",
+    frozen=True,
+    strict=True,
+    arbitrary_types_allowed=True,
+    hide_input_in_errors=True,
+)
+
+CountedFromName = Literal[
+    "event",
+    "end of month",
+    "end of two-month term",
+    "end of quarter",
+    "end of year",
+    "end of financial year",
+    "end of the year the financial year ends in",
+]
+StoredAs = Literal["text", "epoch s", "epoch ms", "epoch us"]
+
+
+def _periods(form: object) -> tuple[Period, ...]:
+    if isinstance(form, str):
+        return (parse_period(form),)
+    if isinstance(form, list) and form and all(isinstance(item, str) for item in form):
+        periods = tuple(parse_period(item) for item in form)
+        if any(period.forever for period in periods):
+            raise ValueError('"forever" stands alone, never in a list')
+        return periods
+    raise ValueError(
+        'a period is text such as "3 years", or a list of periods, one after the other'
+    )
+
+
+def _ceiling(form: object) -> tuple[Period, ...]:
+    periods = _periods(form)
+    if any(period.forever for period in periods):
+        raise ValueError('"forever" is for keep_at_least; leave the key out to keep for ever')
+    return periods
+
+
+def _masks(form: object) -> dict[str, Mask]:
+    if not isinstance(form, Mapping):
+        raise ValueError("anonymize is a table of columns and masks")
+    masks: dict[str, Mask] = {}
+    for names, mask in form.items():
+        for name in (part.strip() for part in str(names).split(",")):
+            if name in masks:
+                raise ValueError(f'"{name}" is masked twice')
+            try:
+                masks[name] = parse_mask(mask)
+            except ValueError as fault:
+                raise ValueError(f'"{name}": {fault}') from fault
+    return masks
+
+
+def _day(form: object) -> date:
+    try:
+        return form if type(form) is date else date.fromisoformat(str(form))
+    except ValueError:
+        raise ValueError("a day is written as 1990-01-01") from None
+
+
+_PERIOD_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+)
+Floor = Annotated[tuple[Period, ...], BeforeValidator(_periods), _PERIOD_SCHEMA]
+Ceiling = Annotated[tuple[Period, ...], BeforeValidator(_ceiling), _PERIOD_SCHEMA]
+Start = Annotated[
+    StartingPoint,
+    BeforeValidator(parse_start),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+]
+Masks = Annotated[
+    dict[str, Mask], BeforeValidator(_masks), WithJsonSchema({"type": "object", "minProperties": 1})
+]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+def _share(form: object) -> float:
+    if isinstance(form, str) and form.strip().endswith("%"):
+        try:
+            share = float(form.strip()[:-1]) / 100
+        except ValueError:
+            share = -1.0
+        if 0 < share <= 1:
+            return share
+    raise ValueError('a share is written as a percentage above 0% and up to 100%, such as "50%"')
+
+
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema({"type": "string"})]
+
+
+class Limits(BaseModel):
+    """What one rule may take in one run before it stops and asks; defaults are the documented ones."""
+
+    model_config = STRICT
+
+    rows_per_run: int = Field(default=100_000, ge=1)
+    share_of_table: Share = 0.5
+    share_min_rows: int = Field(default=1000, ge=0)
+    whole_table: Literal["refuse", "allow"] = "refuse"
+    over_limit: Literal["refuse", "portion"] = "refuse"
+
+
+class Rule(BaseModel):
+    """A sentence of the privacy policy about one table. Keys are those of policies.toml."""
+
+    model_config = STRICT
+
+    name: str
+    table: str
+    database: str = ""
+    purpose: str = ""
+    basis: str = ""
+    promise: str = ""
+    where: str | None = None
+    start: Start | None = None
+    requires: list[str] = []
+    counted_from: CountedFromName = "event"
+    keep_at_least: Floor | None = None
+    protects: list[str] = []
+    anonymize_after: Ceiling | None = None
+    delete_after: Ceiling | None = None
+    anonymize: Masks = {}
+    unless: dict[str, str] = {}
+    missing: list[str | int] = []
+    earliest_plausible: Day = date(1990, 1, 1)
+    stored_as: StoredAs | None = None
+    stored_in: str | None = None
+    schedule: str | None = None
+    guard: str | None = None
+    limits: Limits | None = None

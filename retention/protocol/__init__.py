@@ -1,0 +1,1 @@
+"""Lock, decide, intent, marker, commit, settle: the only caller of erase."""

@@ -1,0 +1,143 @@
+"""One batch: lock, decide and take, intent, marker, commit, outcome. In this order, always."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from retention.databases.erase import Eraser
+from retention.databases.faults import ConnectionLost, database_faults
+from retention.databases.state import move_marker, read_marker
+from retention.databases.taking import Taken
+from retention.databases.windows import Window
+from retention.errors import Busy, DatabaseFailure, RetentionError
+from retention.ledger.entry import Intent, Kind, month_of
+from retention.ledger.keys import KeyFolder
+from retention.ledger.tokens import tokens_for
+from retention.planning.plan import Step
+from retention.protocol import points
+from retention.protocol.opening import Clock, Opened
+
+ATTEMPTS = 5
+DEADLINE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a batch needs besides its window: the step, who runs it, the keys for tokens."""
+
+    step: Step
+    eraser: Eraser
+    run_id: str
+    as_of: datetime
+    keys: KeyFolder
+    now: Clock
+
+
+def run_batch(opened: Opened, work: Work, window: Window, most: int | None) -> Taken:
+    """Take the due rows of one window, in the ledger before they are gone.
+
+    A deadlock, a serialization failure or a lock time-out tries the whole batch again, with jitter.
+    Raises DatabaseFailure after the last attempt, Busy where another runner moved the marker.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return _attempt(opened, work, window, most)
+        except DatabaseFailure as failure:
+            if not failure.transient or attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.02, 0.1) * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Taken:
+    connection, ledger = opened.connection, opened.ledger
+    sequence = opened.sequence + 1
+    intent_written = False
+    what = f"a batch of {work.step.name}"
+    try:
+        with database_faults(what, opened.database.name), connection.begin() as transaction:
+            points.reached(points.BEGUN)
+            _check_marker(opened)
+            taken = work.eraser.take(connection, window, most)
+            points.reached(points.TAKEN)
+            if not taken.rows:
+                transaction.rollback()
+                return taken
+            at = work.now()
+            intent = _intent(opened, work, taken, sequence, at)
+            entry = ledger.append_intent(intent, _tokens(opened, work, taken, at), at)
+            intent_written = True
+            points.reached(points.INTENT)
+            if not move_marker(
+                connection, ledger.ledger_id, opened.sequence, entry.hash, work.now()
+            ):
+                raise _moved(opened)
+            points.reached(points.MARKED)
+        points.reached(points.COMMITTED)
+    except ConnectionLost:
+        # whether the COMMIT took place is for the marker to say, at the start of the next run
+        raise
+    except RetentionError:
+        if intent_written:
+            ledger.close(sequence, opened.database_id, Kind.NOT_COMMITTED, work.now())
+        raise
+    ledger.close(sequence, opened.database_id, Kind.COMMITTED, work.now())
+    opened.sequence = sequence
+    points.reached(points.CLOSED)
+    return taken
+
+
+def _check_marker(opened: Opened) -> None:
+    """The marker's row is locked first: a hold placed meanwhile waits, and so does a second runner."""
+    marker = read_marker(opened.connection, opened.ledger.ledger_id, lock=True)
+    if marker is None or marker.sequence != opened.sequence:
+        raise _moved(opened)
+
+
+def _moved(opened: Opened) -> Busy:
+    return Busy(f"{opened.database.name}: another run moved the marker; this batch was not done")
+
+
+def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetime) -> Intent:
+    counts: dict[str, int] = {}
+    for prefix, found in (
+        ("", taken.erased),
+        ("detached ", taken.detached),
+        ("masked ", taken.anonymized),
+        ("due ", taken.due),
+    ):
+        counts |= {f"{prefix}{table}": count for table, count in found.items()}
+    columns = tuple(f"{mask.table}.{mask.column}" for mask in work.step.masks)
+    return Intent(
+        opened.database_id,
+        sequence,
+        work.run_id,
+        work.step.rule,
+        str(work.step.action),
+        work.step.table,
+        columns,
+        counts,
+        None,
+        work.as_of,
+        at + DEADLINE,
+    )
+
+
+def _tokens(
+    opened: Opened, work: Work, taken: Taken, at: datetime
+) -> Mapping[str, tuple[int, bytes]]:
+    if not taken.keys:
+        return {}
+    month = month_of(at)
+    master = work.keys.key(month)
+    found = {}
+    for table, rows in taken.keys.items():
+        keys = [key for key, _ in rows]
+        guards = [guard for _, guard in rows]
+        made = tokens_for(keys, guards, master, month, opened.database_id, table)
+        found[table] = (made.width, made.blob)
+    return found

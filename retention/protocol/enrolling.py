@@ -1,0 +1,98 @@
+"""Enrolment: our tables in the database, its id in the ledger, the first marker."""
+
+from __future__ import annotations
+
+import uuid
+
+from retention.databases.database import Connection, Database
+from retention.databases.faults import database_faults
+from retention.databases.state import (
+    create_tables,
+    has_marker_table,
+    read_marker,
+    remove_markers,
+    set_identity,
+    write_first_marker,
+)
+from retention.errors import IntegrityError
+from retention.ledger.entry import Kind
+from retention.ledger.store import Ledger
+from retention.protocol.opening import Clock, known_id
+
+
+def enroll(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
+    """Make our tables and the first marker; says what was done.
+
+    Raises IntegrityError where the ledger knows the database but its marker is gone.
+    """
+    database.require_primary(connection)
+    with database_faults("making our tables", database.name), connection.begin():
+        create_tables(connection)
+    identity = database.identity(connection)
+    with database_faults("reading the marker", database.name), connection.begin():
+        found = read_marker(connection, ledger.ledger_id)
+    if found is not None:
+        return f"{database.name} was enrolled before; nothing was changed"
+    if known_id(ledger, database.name) is not None:
+        raise IntegrityError(
+            f"The ledger knows {database.name}, but its marker is gone: it was restored from a copy "
+            "made before enrolment, or is another database. Nothing was done. "
+            f"`retention backups reapply {database.name}` if it was restored, "
+            f"`retention enroll {database.name} --clone` if it is another one."
+        )
+    return _first(database, connection, ledger, identity, now)
+
+
+def enroll_moved(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
+    """The same database in a new place: its marker goes on, its identity is noted anew."""
+    found = _marker(database, connection, ledger)
+    with database_faults("writing the marker", database.name):
+        identity = database.identity(connection)
+        with connection.begin():
+            set_identity(connection, ledger.ledger_id, identity)
+    _note(ledger, database.name, found, identity, now, "moved")
+    return f"{database.name} goes on in its new place"
+
+
+def enroll_clone(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
+    """A copy that is to be a database of its own: a new id, a marker that starts anew."""
+    with database_faults("removing the old marker", database.name):
+        if has_marker_table(connection):
+            with connection.begin():
+                remove_markers(connection)
+        with connection.begin():
+            create_tables(connection)
+    identity = database.identity(connection)
+    return _first(database, connection, ledger, identity, now)
+
+
+def _marker(database: Database, connection: Connection, ledger: Ledger) -> str:
+    found = None
+    if has_marker_table(connection):
+        with database_faults("reading the marker", database.name), connection.begin():
+            found = read_marker(connection, ledger.ledger_id)
+    if found is None:
+        raise IntegrityError(
+            f"{database.name} has no marker of this ledger, so it cannot be one that moved. Nothing "
+            f"was done. Run `retention enroll {database.name}`."
+        )
+    return found.database_id
+
+
+def _first(
+    database: Database, connection: Connection, ledger: Ledger, identity: str, now: Clock
+) -> str:
+    database_id = str(uuid.uuid4())
+    with database_faults("writing the marker", database.name), connection.begin():
+        write_first_marker(connection, ledger.ledger_id, database_id, identity, now())
+        _note(ledger, database.name, database_id, identity, now, "enrolled")
+    return f"{database.name} is enrolled"
+
+
+def _note(ledger: Ledger, name: str, database_id: str, identity: str, now: Clock, how: str) -> None:
+    ledger.append(
+        Kind.ENROLLED,
+        now(),
+        database_id=database_id,
+        body={"name": name, "identity": identity, "how": how},
+    )

@@ -1,0 +1,20 @@
+"""The named points of a batch, so that a fault can be put at each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+BEGUN = "begun"
+TAKEN = "taken"
+INTENT = "intent"
+MARKED = "marked"
+COMMITTED = "committed"
+CLOSED = "closed"
+ALL = (BEGUN, TAKEN, INTENT, MARKED, COMMITTED, CLOSED)
+
+
+def _go_on(point: str) -> None:
+    """Nothing happens at a point, except in tests that break the work there."""
+
+
+reached: Callable[[str], None] = _go_on

@@ -1,0 +1,1 @@
+"""Reports, read from the ledger, for people and for programs."""

@@ -1,0 +1,148 @@
+"""What a plan or a run says, as plain data: one versioned object, counts as whole numbers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from retention.execution.accounts import StepCount, StepResult
+from retention.planning.plan import Plan, Step
+
+PLAN_SCHEMA = "retention.plan/1"
+RUN_SCHEMA = "retention.run/1"
+REPORT_SCHEMA = "retention.report/1"
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """An instant as reports write it: ISO, UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def count_body(database: str, count: StepCount) -> dict[str, Any]:
+    """One rule's action on one table, counted."""
+    step = count.step
+    return {
+        "rule": step.rule,
+        "database": database,
+        "table": step.table,
+        "action": str(step.action),
+        "cutoff": stamp(_cutoff(step)),
+        "why": step.reason,
+        "due": count.due,
+        "not_started": count.not_started,
+        "undecidable": count.undecidable,
+        "running": count.running,
+        "kept": sum(count.kept.values()),
+        "kept_by": dict(count.kept),
+        "blocked": sum(count.blocked.values()),
+        "blocked_by": dict(count.blocked),
+        "unless": dict(count.unless),
+        "held": count.held,
+        "restricted": 0,
+        "rows": count.rows,
+        "also": [
+            {"table": also.table, "action": also.action, "due": also.due} for also in count.also
+        ],
+    }
+
+
+def _cutoff(step: Step) -> datetime | None:
+    cutoff = step.cutoff or step.early_cutoff
+    return None if cutoff is None else cutoff.instant
+
+
+def step_body(database: str, result: StepResult) -> dict[str, Any]:
+    """What became of one rule's action, as the ledger keeps it."""
+    body = count_body(database, result.count)
+    action = str(result.count.step.action)
+    done = {("delete", "erased"): 0, ("anonymize", "anonymized"): 0}
+    body |= {name: (result.done if wanted == action else 0) for wanted, name in done}
+    body["restricted_now"] = 0
+    body["left"] = result.left
+    for also in body["also"]:
+        also["done"] = result.also.get((also["table"], also["action"]), 0)
+    known = {(also["table"], also["action"]) for also in body["also"]}
+    body["also"] += [
+        {"table": table, "action": kind, "due": 0, "done": count}
+        for (table, kind), count in sorted(result.also.items())
+        if (table, kind) not in known
+    ]
+    body["batches"] = result.batches
+    body["milliseconds"] = round(result.seconds * 1000)
+    body["refused"] = result.refused
+    body["failed"] = result.failed
+    return body
+
+
+def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:
+    """Rules that only keep: how many rows their floor keeps now."""
+    acting = {step.rule for step in plan.steps}
+    bodies: list[dict[str, Any]] = []
+    for floor in plan.floors:
+        if floor.rule in acting:
+            continue
+        cutoff = floor.cutoff.instant if floor.cutoff else None
+        bodies.append(
+            {
+                "rule": floor.rule,
+                "database": plan.database,
+                "table": floor.table,
+                "action": "keep",
+                "cutoff": stamp(cutoff),
+                "why": "kept for ever" if cutoff is None else "kept until the period is over",
+                **dict.fromkeys(
+                    (
+                        "due",
+                        "not_started",
+                        "undecidable",
+                        "running",
+                        "blocked",
+                        "held",
+                        "restricted",
+                    ),
+                    0,
+                ),
+                "kept": kept.get(floor.rule, 0),
+                "kept_by": {floor.rule: kept.get(floor.rule, 0)},
+                "blocked_by": {},
+                "unless": {},
+                "also": [],
+            }
+        )
+    return bodies
+
+
+def plan_object(
+    as_of: datetime, policy_sha256: str, rules: Iterable[dict[str, Any]], notes: list[str]
+) -> dict[str, Any]:
+    """What `plan --json` prints."""
+    return {
+        "schema": PLAN_SCHEMA,
+        "as_of": stamp(as_of),
+        "policy_sha256": policy_sha256,
+        "rules": list(rules),
+        "notes": notes,
+    }
+
+
+def run_object(
+    run_id: str,
+    as_of: datetime,
+    policy_sha256: str,
+    rules: Iterable[dict[str, Any]],
+    errors: dict[str, str],
+    exit_code: int,
+    ledger_head: str,
+) -> dict[str, Any]:
+    """What `run --json` prints."""
+    return {
+        "schema": RUN_SCHEMA,
+        "run": run_id,
+        "as_of": stamp(as_of),
+        "policy_sha256": policy_sha256,
+        "rules": list(rules),
+        "errors": errors,
+        "exit_code": exit_code,
+        "ledger_head": ledger_head,
+    }

@@ -1,0 +1,1 @@
+"""When rules run, and one whole run."""

@@ -1,0 +1,293 @@
+"""One night, from the first look to the last entry. Read this first.
+
+For each database of the policy: open it, settle what an earlier run left, plan, count, ask the
+limits, carry out what is allowed, and write down what became of every rule.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from retention import __version__
+from retention.connections import engine_for
+from retention.databases.database import Database
+from retention.errors import Busy, Interrupted, Problem, RetentionError, gravest
+from retention.execution.accounts import StepCount, StepResult
+from retention.execution.executor import Orders, Watch, execute
+from retention.execution.limits import Ruling, rule_on
+from retention.execution.preview import kept_by_floors, preview
+from retention.ledger.entry import JSON, Kind
+from retention.ledger.keys import KeyFolder
+from retention.ledger.store import Ledger, open_ledger
+from retention.planning.make import make_plan, plan_and_problems
+from retention.planning.plan import Plan
+from retention.policies.policy import Policy
+from retention.protocol.opening import Clock, Opened, open_for_work
+from retention.reports.report import step_body
+from retention.scheduler.timing import due_rules
+from retention.subjects.holds import bring_holds_together
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a night: the policy, the instant, and what a person said on top."""
+
+    policy: Policy
+    folder: Path
+    file: str
+    as_of: datetime
+    now: Clock
+    watch: Watch
+    rules: frozenset[str] = frozenset()
+    everything: bool = False
+    allowed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class DatabaseNight:
+    """What became of one database: its plan and results, or the error that stopped it."""
+
+    database: str
+    plan: Plan | None = None
+    results: list[StepResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    error: RetentionError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest of what happened here."""
+        codes = [self.error.exit_code] if self.error else []
+        codes += [3 for result in self.results if result.refused]
+        codes += [1 for result in self.results if result.failed]
+        return gravest(codes)
+
+
+@dataclass(slots=True)
+class Night:
+    """A whole run."""
+
+    run_id: str
+    as_of: datetime
+    databases: list[DatabaseNight]
+    interrupted: Interrupted | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the gravest over all databases."""
+        if self.interrupted is not None:
+            return self.interrupted.exit_code
+        return gravest([night.exit_code for night in self.databases])
+
+
+def nightly(request: Request) -> Night:
+    """One whole run over every database of the policy."""
+    ledger = ledger_of(request.policy, request.folder)
+    ledger.save_policy(request.policy.sha256, request.policy.text)
+    chosen = chosen_rules(request, ledger)
+    night = Night(_run_id(request.as_of), request.as_of, [])
+    _started(ledger, request, night, chosen)
+    for name in request.policy.databases:
+        night.databases.append(one_database(request, ledger, night.run_id, name, chosen))
+    if request.watch.stopping():
+        night.interrupted = request.watch.interruption()
+    _finished(ledger, request, night, chosen)
+    return night
+
+
+def one_database(
+    request: Request, ledger: Ledger, run_id: str, name: str, chosen: frozenset[str]
+) -> DatabaseNight:
+    """Everything a night does to one database; an error stops this database, not the others."""
+    night = DatabaseNight(name)
+    try:
+        with working_on(request, ledger, name, run_id) as opened:
+            night.notes += opened.notes
+            night.plan = _plan(request, opened, chosen)
+            counts = preview(opened.database, opened.connection, night.plan)
+            rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
+            orders = Orders(
+                run_id,
+                request.policy.ledger.rows,
+                key_folder(request.policy, request.folder),
+                request.now,
+                request.watch,
+            )
+            night.results = execute(opened, night.plan, counts, rulings, orders)
+            _written_down(opened, request, run_id, night)
+    except RetentionError as error:
+        night.error = error
+    return night
+
+
+@contextmanager
+def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") -> Iterator[Opened]:
+    """The database under its run lock, settled, its holds brought back if a restore lost them."""
+    database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
+    with database.connected() as connection:
+        try:
+            with database.run_lock(connection):
+                opened = open_for_work(database, connection, ledger, request.now)
+                keys = key_folder(request.policy, request.folder)
+                bring_holds_together(opened, keys)
+                yield opened
+        except Busy as busy:
+            raise Busy(f"{busy}{_holder(ledger, run_id)}") from busy
+
+
+def ledger_of(policy: Policy, folder: Path) -> Ledger:
+    """The ledger the policy names; StorageError where `enroll` has not made it yet."""
+    return open_ledger(engine_for(policy.ledger.url, "ledger", folder))
+
+
+def key_folder(policy: Policy, folder: Path) -> KeyFolder:
+    """Where the monthly keys lie: `[ledger] keys`, else a folder beside the ledger."""
+    if policy.ledger.keys:
+        return KeyFolder(folder / policy.ledger.keys)
+    engine = engine_for(policy.ledger.url, "ledger", folder)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        file = Path(engine.url.database)
+        return KeyFolder(file.with_name(file.name + "-keys"))
+    return KeyFolder(folder / "retention-keys")
+
+
+def chosen_rules(request: Request, ledger: Ledger) -> frozenset[str]:
+    """The rules that run now: those asked for, or those due by their schedule."""
+    if request.rules:
+        return request.rules
+    if request.everything:
+        return frozenset(request.policy.rules)
+    return due_rules(request.policy, ledger, request.as_of)
+
+
+def _plan(request: Request, opened: Opened, chosen: frozenset[str]) -> Plan:
+    schema = opened.database.schema(opened.connection, request.policy)
+    plan = make_plan(request.policy, opened.database.name, schema, request.as_of, request.file)
+    return plan.without(set(request.policy.rules) - chosen)
+
+
+def _run_id(as_of: datetime) -> str:
+    return f"{as_of:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def _holder(ledger: Ledger, own: str) -> str:
+    """Who holds the lock, as far as the ledger knows: the last run that has not finished."""
+    for run in ledger.runs(5):
+        if run.finished is None and run.run_id != own:
+            body = run.started.body
+            return (
+                f": run {run.run_id} (process {body.get('process')} on {body.get('host')}, "
+                f"started {run.started.at:%Y-%m-%d %H:%M:%S} UTC). Nothing was done"
+            )
+    return ". Nothing was done"
+
+
+def _started(ledger: Ledger, request: Request, night: Night, chosen: frozenset[str]) -> None:
+    ledger.append(
+        Kind.RUN_STARTED,
+        request.now(),
+        run_id=night.run_id,
+        body={
+            "as_of": request.as_of.isoformat(),
+            "version": __version__,
+            "policy_sha256": request.policy.sha256,
+            "rules": list[JSON](sorted(chosen)),
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+        },
+    )
+
+
+def _written_down(opened: Opened, request: Request, run_id: str, night: DatabaseNight) -> None:
+    for result in night.results:
+        if result.refused or result.failed:
+            opened.ledger.append(
+                Kind.RULE_REFUSED if result.refused else Kind.RULE_FAILED,
+                request.now(),
+                run_id=run_id,
+                database_id=opened.database_id,
+                body={
+                    "rule": result.count.step.rule,
+                    "why": result.refused or result.failed,
+                },
+                durable=False,
+            )
+
+
+def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[str]) -> None:
+    steps: list[JSON] = [
+        step_body(found.database, result) for found in night.databases for result in found.results
+    ]
+    errors = {found.database: str(found.error) for found in night.databases if found.error}
+    ledger.append(
+        Kind.RUN_FINISHED,
+        request.now(),
+        run_id=night.run_id,
+        body={
+            "as_of": request.as_of.isoformat(),
+            "exit_code": night.exit_code,
+            "steps": steps,
+            "errors": dict(errors),
+            "served": list[JSON](sorted(served_rules(night, chosen))),
+            "notes": list[JSON](note for found in night.databases for note in found.notes),
+            "stopped": request.watch.stopping(),
+        },
+    )
+
+
+def served_rules(night: Night, chosen: frozenset[str]) -> set[str]:
+    """The rules that need not run again for this occurrence: all that were not stopped."""
+    if night.interrupted is not None:
+        return set()
+    served = set(chosen)
+    for found in night.databases:
+        if found.error is not None:
+            return set()
+        served -= {
+            result.count.step.rule for result in found.results if result.refused or result.failed
+        }
+    return served
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The dry run of one database: the plan, its counts, what the limits would say."""
+
+    plan: Plan
+    counts: list[StepCount]
+    rulings: list[Ruling]
+    kept: dict[str, int]
+    notes: list[str]
+
+
+def counts_only(request: Request, name: str) -> Preview:
+    """The dry run of one database. Writes nothing; a role that may only read suffices."""
+    database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
+    with database.connected(read_only=True) as connection:
+        schema = database.schema(connection, request.policy)
+        plan = make_plan(request.policy, name, schema, request.as_of, request.file)
+        notes = [] if schema.enrolled else [_not_enrolled(name)]
+        if request.rules:
+            plan = plan.without(set(request.policy.rules) - request.rules)
+        counts = preview(database, connection, plan)
+        rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
+        kept = kept_by_floors(database, connection, plan)
+        return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))
+
+
+def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tuple[Problem, ...]:
+    """Faults and warnings of the policy against one database's real schema."""
+    database = Database(name, engine_for(policy.databases[name].url, name, folder))
+    with database.connected(read_only=True) as connection:
+        schema = database.schema(connection, policy)
+    return plan_and_problems(policy, name, schema, as_of)[1]
+
+
+def _not_enrolled(name: str) -> str:
+    return f"{name} is not enrolled yet, so it has no holds: `retention enroll {name}`"

@@ -1,0 +1,1 @@
+"""What people ask for one by one: holds, and later requests, events, recipients."""

@@ -1,0 +1,110 @@
+"""Legal holds: placed in the ledger first, then beside the data, where every statement tests them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date
+
+from retention.databases.database import Connection, Database
+from retention.databases.faults import database_faults
+from retention.databases.holds import canonical_key
+from retention.databases.state import (
+    has_marker_table,
+    put_hold,
+    read_marker,
+    stamp,
+    stored_holds,
+)
+from retention.errors import IntegrityError, UsageError
+from retention.ledger.holds import Hold
+from retention.ledger.keys import KeyFolder
+from retention.ledger.store import Ledger
+from retention.planning.paths import PathFault, known_table
+from retention.protocol.opening import Clock, Opened
+
+
+def place_hold(
+    database: Database,
+    connection: Connection,
+    ledger: Ledger,
+    keys: KeyFolder,
+    table: str,
+    key: tuple[str, ...],
+    reason: str,
+    review_on: date | None,
+    now: Clock,
+) -> Hold:
+    """Hold one row. When this returns, no later batch takes it; a batch under way is waited for.
+
+    Raises UsageError where there is no such table or row, IntegrityError before enrolment.
+    """
+    database_id = enrolled_id(database, connection, ledger)
+    schema = database.schema(connection)
+    try:
+        found = known_table(schema, table)
+    except PathFault as fault:
+        raise UsageError(f"{fault}; no hold was placed") from fault
+    with database_faults("looking up the row", database.name), connection.begin():
+        row_key = canonical_key(connection, database.dialect, found, key)
+    hold = Hold(
+        f"H-{now():%Y%m%d}-{secrets.token_hex(3)}",
+        database_id,
+        table,
+        {"row_key": row_key},
+        reason,
+        review_on,
+    )
+    ledger.place_hold(hold, now(), keys.sealing_key())
+    with database_faults("placing the hold", database.name), connection.begin():
+        # the marker's row is locked: a batch that has begun ends first
+        read_marker(connection, ledger.ledger_id, lock=True)
+        put_hold(connection, hold.hold_id, table, row_key, stamp(now()), None)
+    return hold
+
+
+def release_hold(
+    database: Database,
+    connection: Connection,
+    ledger: Ledger,
+    hold: Hold,
+    now: Clock,
+) -> None:
+    """End a hold; UsageError where it is not in force."""
+    enrolled_id(database, connection, ledger)
+    ledger.release_hold(hold.hold_id, now())
+    with database_faults("releasing the hold", database.name), connection.begin():
+        read_marker(connection, ledger.ledger_id, lock=True)
+        key = str(hold.key["row_key"])
+        put_hold(
+            connection, hold.hold_id, hold.table, key, stamp(hold.placed_at or now()), stamp(now())
+        )
+
+
+def bring_holds_together(opened: Opened, keys: KeyFolder) -> None:
+    """The ledger's holds are the ones that count: a restore rolled the database's copy back."""
+    wanted = {}
+    for hold in opened.ledger.holds(opened.database_id, keys.sealing_key()):
+        placed = stamp(hold.placed_at) if hold.placed_at else ""
+        released = stamp(hold.released_at) if hold.released_at else None
+        wanted[hold.hold_id] = (hold.table, str(hold.key["row_key"]), placed, released)
+    connection = opened.connection
+    with database_faults("reading the holds", opened.database.name), connection.begin():
+        there = stored_holds(connection)
+        for hold_id, (table, key, placed, released) in wanted.items():
+            known = there.get(hold_id)
+            if known is None or (known[2] is None) != (released is None):
+                put_hold(connection, hold_id, table, key, placed, released)
+
+
+def enrolled_id(database: Database, connection: Connection, ledger: Ledger) -> str:
+    """The database's id in the ledger; IntegrityError where it was never enrolled."""
+    marker = None
+    if has_marker_table(connection):
+        with database_faults("reading the marker", database.name), connection.begin():
+            marker = read_marker(connection, ledger.ledger_id)
+    if marker is None:
+        raise IntegrityError(
+            f"{database.name} has no marker of this ledger. Nothing was done. "
+            f"Run `retention enroll {database.name}` first."
+        )
+    return marker.database_id
