@@ -89,12 +89,12 @@ class Project:
     def enroll(self) -> None:
         """Make our tables; a failure fails the test."""
         outcome = self.run("enroll", "--all")
-        assert outcome.code == 0, outcome.err
+        assert outcome.code == 0, outcome.err + outcome.out
 
     def plan(self, at: str) -> dict[str, dict[str, Any]]:
         """`plan --json` by "rule action"; a failure fails the test."""
         outcome = self.run("plan", "--json", "--at", at)
-        assert outcome.code == 0, outcome.err
+        assert outcome.code == 0, outcome.err + outcome.out
         return {f"{found['rule']} {found['action']}": found for found in outcome.json["rules"]}
 
     def night(self, at: str, *more: str) -> dict[str, dict[str, Any]]:

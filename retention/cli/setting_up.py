@@ -9,7 +9,7 @@ import typer
 
 from retention.cli import console
 from retention.cli.context import DEFAULT_CONFIG, ConfigOption, load, now
-from retention.errors import UsageError
+from retention.errors import StorageError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -38,13 +38,13 @@ def init(
 ) -> None:
     """Read the schema and write a starter policies.toml in which every rule is commented out."""
     from retention.cli.starter import starter_policy
-    from retention.connections import engine_for
+    from retention.connections import engine_for, sqlite_file
     from retention.databases.database import Database
 
     found = Database("main", engine_for(database, "--database", Path.cwd()))
     with found.connected(read_only=True) as connection:
         schema = found.schema(connection)
-    text = starter_policy(schema, database)
+    text = starter_policy(schema, _url_beside(output, database, sqlite_file(found.engine)))
     try:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -52,8 +52,20 @@ def init(
         raise UsageError(
             f"{output} exists; nothing was written. Name another file with --output"
         ) from None
+    except OSError as fault:
+        raise StorageError(
+            f"{output} could not be written. Name a file in a folder that exists and that you may "
+            "write to with --output"
+        ) from fault
     console.data(str(output))
     console.message("next: uncomment the rules you mean, then `retention check`")
+
+
+def _url_beside(output: Path, url: str, file: Path | None) -> str:
+    """The URL as the policy in `output` needs it: SQLite files are named from its own folder."""
+    if file is None or "${" in url or output.resolve().parent == Path.cwd():
+        return url
+    return f"sqlite:///{file.resolve()}"
 
 
 def enroll(

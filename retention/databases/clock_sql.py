@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
+from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect, day_after, wall_time
+from retention.databases.condition_sql import ConditionSql
+from retention.databases.dialect import Dialect, day_after, key_text, wall_time
 from retention.databases.rows import Alive, Reach
 from retention.databases.sql import (
     Expression,
@@ -152,9 +154,12 @@ class ClockSql:
         self.schema = schema
         self.clock = clock
         self.reach = Reach(schema, alive)
+        self.conditions = ConditionSql(dialect, schema, alive)
 
     def missing(self, row: Row) -> Truth:
-        """TRUE where no column has a value, or a required one has none."""
+        """TRUE where no column has a value, a required one has none, or a purpose is open."""
+        if self.clock.choice is Choice.ALL:
+            return self._open(row)
         required = [sa.not_(self._has(row, spec)) for spec in self.clock.requires]
         nothing = all_of(*(sa.not_(self._has(row, spec)) for spec in self.clock.columns))
         return any_of(nothing, *required)
@@ -162,6 +167,12 @@ class ClockSql:
     def undecidable(self, row: Row) -> Truth:
         """TRUE where a value that counts cannot be read as a time."""
         columns = self.clock.columns
+        if self.clock.choice is Choice.ALL:
+            found = [
+                all_of(began, self._any(row, spec, lambda item: item.undecidable()))
+                for spec, began in self._began(row)
+            ]
+            return any_of(*found)
         if self.clock.choice is Choice.FIRST:
             found = [
                 all_of(
@@ -183,7 +194,9 @@ class ClockSql:
 
     def _chosen(self, row: Row, cutoff: Cutoff) -> Truth:
         columns = self.clock.columns
-        if len(columns) == 1 and not columns[0].path.reads_children:
+        if self.clock.choice is Choice.ALL:
+            return self._all_ended(row, cutoff)
+        if len(columns) == 1 and not columns[0].path.reads_children and not columns[0].event:
             return self._any(row, columns[0], lambda item: item.before(cutoff))
         if self.clock.choice is Choice.LATEST:
             return self._latest(row, cutoff)
@@ -217,11 +230,44 @@ class ClockSql:
         )
         return all_of(some, *conditions)
 
+    def _began(self, row: Row) -> list[tuple[ClockColumn, Truth | None]]:
+        """Each purpose's column, and whether the purpose ever began for this row."""
+        return [
+            (spec, self.conditions.selects(row, condition))
+            for spec, (_, condition) in zip(self.clock.columns, self.clock.purposes, strict=True)
+        ]
+
+    def _remains(self, row: Row, spec: ClockColumn, began: Truth | None) -> Truth:
+        """TRUE where the purpose counts: it began, and its child table has rows for this row."""
+        if spec.path.reads_children:
+            return all_of(began, self.reach.exists(row, spec.path.hops, lambda _: sa.true()))
+        return all_of(began)
+
+    def _open(self, row: Row) -> Truth:
+        """TRUE where a purpose has not ended, or none remains."""
+        found = [
+            all_of(began, self._any(row, spec, lambda item: item.missing()))
+            for spec, began in self._began(row)
+        ]
+        none = [sa.not_(self._remains(row, spec, began)) for spec, began in self._began(row)]
+        return any_of(*found, all_of(*none))
+
+    def _all_ended(self, row: Row, cutoff: Cutoff) -> Truth:
+        """Every purpose that counts ended before the cutoff, and at least one counts."""
+        parts: list[Truth] = []
+        for spec, began in self._began(row):
+            late = self._any(row, spec, lambda item: sa.not_(is_true(item.before(cutoff))))
+            parts.append(sa.not_(all_of(began, late)))
+        some = any_of(*(self._remains(row, spec, began) for spec, began in self._began(row)))
+        return all_of(some, *parts)
+
     def _has(self, row: Row, spec: ClockColumn) -> Truth:
         return self._any(row, spec, lambda item: sa.not_(item.missing()))
 
     def _any(self, row: Row, spec: ClockColumn, test: Callable[[ColumnClock], Truth]) -> Truth:
         """`test` over the row's own value, or EXISTS a reached row that passes it."""
+        if spec.event is not None:
+            return self._any_event(row, spec, test)
         column = self.schema.tables[spec.path.table].columns[spec.path.column]
 
         def over(target: Row) -> Truth:
@@ -230,6 +276,31 @@ class ClockSql:
         if spec.path.is_own:
             return over(row)
         return self.reach.exists(row, spec.path.hops, over)
+
+    def _any_event(
+        self, row: Row, spec: ClockColumn, test: Callable[[ColumnClock], Truth]
+    ) -> Truth:
+        """EXISTS a recorded event of that name for the row whose time passes `test`."""
+        if not self.schema.enrolled:
+            return sa.false()
+        names = ("name", "table_name", "row_key", "happened_at")
+        events = sa.table("retention_event", *map(sa.column, names)).alias()
+        table = self.schema.tables[spec.path.table]
+        time = ColumnClock(self.dialect, events.c.happened_at, EVENT_TIME, spec)
+        query: sa.Select[Any] = (
+            sa.select(sa.literal_column("1"))
+            .select_from(events)
+            .where(
+                events.c.table_name == bind(table.name),
+                events.c.name == bind(spec.event),
+                events.c.row_key == key_text(self.dialect, table, row),
+                test(time),
+            )
+        )
+        return sa.exists(query.correlate_except(events))
+
+
+EVENT_TIME = Column("happened_at", ColumnKind.TEXT, "text")
 
 
 def _midnight(day: date) -> datetime:

@@ -64,11 +64,22 @@ class ConditionSql:
 
     def stops(self, row: Row, condition: Condition) -> Truth:
         """`unless`: an unknown result holds, too; over child rows, one of them suffices."""
+        return self._tested(row, condition, is_not_false)
+
+    def holds(self, row: Row, condition: Condition) -> Truth:
+        """`delete_when`: an unknown result is not due; over child rows, one of them suffices."""
+        return self._tested(row, condition, is_true)
+
+    def column(self, row: Row, path: ColumnPath) -> Expression:
+        """The value of a column of the row, or of a row it refers to."""
+        return self._column(row, path, 0)
+
+    def _tested(self, row: Row, condition: Condition, test: Callable[[Expression], Truth]) -> Truth:
         down = next((path.hops[0] for path in columns_of(condition) if path.reads_children), None)
         if down is None:
-            return is_not_false(self._value(row, condition, 0))
+            return test(self._value(row, condition, 0))
         return self.reach.exists(
-            row, (down,), lambda child: is_not_false(self._below(row, child, down, condition))
+            row, (down,), lambda child: test(self._below(row, child, down, condition))
         )
 
     def _below(self, row: Row, child: Row, down: Hop, condition: Condition) -> Expression:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from retention.databases.sql import Expression, Truth, bind
+from retention.databases.sql import Expression, Row, Truth, bind
 from retention.planning.clocks import ClockForm
-from retention.planning.schema import Column, ColumnKind
+from retention.planning.schema import Column, ColumnKind, Table
 from retention.policies.calendar import Cutoff
 from retention.policies.masking import Network
 
@@ -64,7 +65,7 @@ class Dialect:
         return sa.case(*whens, else_=sa.false())
 
     def _padded(self, flat: Expression, size: Expression) -> Expression:
-        return sa.case((size == 16, sa.func.concat(flat, bind(":00"))), else_=flat)
+        return sa.case((size == 16, flat.concat(bind(":00"))), else_=flat)
 
     def is_digits(self, value: Expression) -> Truth:
         """TRUE for text of one to eighteen digits."""
@@ -106,11 +107,21 @@ class Dialect:
 
     def concatenated(self, parts: list[Expression]) -> Expression:
         """Text parts joined; a NULL part counts as ''."""
-        return sa.func.concat(*parts)
+        texts: list[Expression] = [sa.func.coalesce(part, bind("")) for part in parts]
+        return reduce(lambda left, right: left.concat(right), texts)
 
     def length(self, value: Expression) -> Expression:
         """Characters, not bytes."""
         return sa.func.length(value)
+
+
+def key_text(dialect: Dialect, table: Table, row: Row) -> Expression:
+    """The row's key as text, parts joined by `|`, as holds and events name it."""
+    first, *others = (dialect.as_text(row.c[name]) for name in table.key)
+    parts: list[Expression] = [first]
+    for other in others:
+        parts += [bind("|"), other]
+    return dialect.concatenated(parts) if others else first
 
 
 def wall_time(moment: datetime, stored_in: str) -> datetime:

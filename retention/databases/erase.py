@@ -33,9 +33,9 @@ class Eraser(Protocol):
 
 def reads_other_rows(plan: Plan, step: Step) -> bool:
     """TRUE where the step's decision, or its effect, involves rows of other tables."""
-    if any(mask.hops for mask in step.masks) or step.unless or list(step.clock.evidence()):
+    if any(mask.hops for mask in step.masks) or step.unless or step.when is not None:
         return True
-    if any(not found.path.is_own for found in (*step.clock.columns, *step.clock.requires)):
+    if step.clock is not None and not step.clock.is_own:
         return True
     if step.action is Action.DELETE:
         return any(

@@ -38,6 +38,14 @@ class CteEraser:
         """Nothing to prepare."""
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        for name in self.plan.tables_to_lock(self.step):
+            quote = connection.dialect.identifier_preparer.format_table
+            table = sa.Table(
+                self.plan.schema.tables[name].bare_name,
+                sa.MetaData(),
+                schema=self.plan.schema.tables[name].schema,
+            )
+            connection.exec_driver_sql(f"LOCK TABLE {quote(table)} IN SHARE ROW EXCLUSIVE MODE")
         if not connection.execute(self.lock(window)).scalar_one():
             return Taken()
         return self._read(connection.execute(self.statement(window, most)).fetchall())

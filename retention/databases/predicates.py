@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from retention.databases.clock_sql import ClockSql
 from retention.databases.condition_sql import ConditionSql
-from retention.databases.dialect import Dialect
+from retention.databases.dialect import Dialect, key_text
 from retention.databases.mask_sql import MaskSql
 from retention.databases.rows import Alive, Reach, all_alive
 from retention.databases.sql import (
@@ -28,7 +28,9 @@ from retention.databases.sql import (
     is_true,
     row_of,
 )
-from retention.planning.paths import Hop
+from retention.planning.clocks import Choice, Clock
+from retention.planning.deadlines import Deadline
+from retention.planning.paths import ColumnPath, Hop
 from retention.planning.plan import Action, ColumnMask, Floor, Plan, Step
 
 Stop = tuple[str, str, Truth]
@@ -55,7 +57,7 @@ class Predicates:
 
     def doomed(self, step: Step, row: Row) -> Truth:
         """TRUE for the rows the step takes, as one condition that an index can serve."""
-        parts: list[Expression | None] = [self.conditions.selects(row, step.where)]
+        parts: list[Expression | None] = [self._selected(step, row)]
         parts.append(self._reached(step, row))
         parts += [sa.not_(stop) for _, _, stop in self.stops_of(step, row)]
         if step.action is Action.ANONYMIZE:
@@ -64,18 +66,18 @@ class Predicates:
 
     def outcome(self, step: Step, row: Row) -> Expression:
         """What becomes of the row under this step, as text; NULL where the rule does not apply."""
-        clock = self._clock(step)
         whens: list[tuple[Truth, Expression]] = []
-        selected = self.conditions.selects(row, step.where)
+        selected = self._selected(step, row)
         if selected is not None:
             whens.append((sa.not_(selected), sa.null()))
         gone = self.alive(step.table, row)
         if gone is not None:
             whens.append((sa.not_(gone), sa.null()))
-        whens.append((clock.undecidable(row), bind("undecidable")))
         reached = is_true(self._reached(step, row))
-        started = is_true(clock.before(row, self.plan.now))
-        whens.append((sa.not_(sa.or_(started, reached)), bind("not started")))
+        if step.clock is not None:
+            whens.append((self._doubtful(step, row), bind("undecidable")))
+            started = is_true(self._sql(step.clock).before(row, self.plan.now))
+            whens.append((sa.not_(sa.or_(started, reached)), bind("not started")))
         whens.append((sa.not_(reached), bind("running")))
         for kind, name, stop in self.stops_of(step, row):
             whens.append((stop, bind(f"{kind}:{name}")))
@@ -104,28 +106,73 @@ class Predicates:
 
     # -- clocks -----------------------------------------------------------------------------------
 
-    def _clock(self, step: Step | Floor) -> ClockSql:
-        assert step.clock is not None
+    def _selected(self, step: Step | Floor, row: Row) -> Truth | None:
+        """TRUE for the rows the rule speaks of; None where it speaks of all."""
+        selected = self.conditions.selects(row, step.where)
+        if step.younger is None:
+            return selected
+        born = Clock((step.younger.born,), Choice.LATEST, (), "")
+        clock = self._sql(born)
+        older = is_true(clock.before(row, step.younger.line))
+        unknown = sa.or_(clock.missing(row), clock.undecidable(row))
+        return all_of(selected, sa.not_(older), sa.not_(unknown))
+
+    def _sql(self, clock: Clock) -> ClockSql:
         # clocks are read as they were before the run: rows that this run takes still count
-        return ClockSql(self.dialect, self.plan.schema, step.clock, all_alive)
+        return ClockSql(self.dialect, self.plan.schema, clock, all_alive)
+
+    def _by_deadline(self, clock: Clock, row: Row, deadline: Deadline) -> Truth:
+        """TRUE where the clock's start lies before the row's line."""
+        sql = self._sql(clock)
+        if deadline.by is None:
+            (_, cutoff), *_ = deadline.cutoffs
+            reached = sa.false() if cutoff is None else sql.before(row, cutoff)
+        else:
+            reached = self._by_choice(sql, row, deadline, deadline.by)
+        if deadline.span is None:
+            return reached
+        return all_of(reached, sa.not_(is_true(sql.before(row, deadline.span[0]))))
+
+    def _by_choice(self, sql: ClockSql, row: Row, deadline: Deadline, by: ColumnPath) -> Truth:
+        value = self.conditions.column(row, by)
+        named = [is_true(value == bind(name)) for name, _ in deadline.cutoffs if name is not None]
+        parts = []
+        for name, cutoff in deadline.cutoffs:
+            if cutoff is None:
+                continue
+            chosen = is_true(value == bind(name)) if name is not None else sa.not_(any_of(*named))
+            parts.append(all_of(chosen, sql.before(row, cutoff)))
+        return any_of(*parts)
 
     def _reached(self, step: Step, row: Row) -> Truth:
-        clock = self._clock(step)
-        by_age = clock.before(row, step.cutoff) if step.cutoff else None
-        if step.early_cutoff is None:
-            return by_age if by_age is not None else sa.false()
-        early = all_of(
-            clock.before(row, step.early_cutoff),
-            any_of(*(stop for _, _, stop in self._protecting_stops(step.table, row))),
-        )
-        return early if by_age is None else sa.or_(by_age, early)
+        if step.when is not None:
+            return self.conditions.holds(row, step.when)
+        assert step.clock is not None
+        found = [self._by_deadline(step.clock, row, step.deadline)] if step.deadline else []
+        if step.early is not None:
+            stops = [stop for _, _, stop in self._protecting_stops(step.table, row)]
+            found.append(all_of(self._by_deadline(step.clock, row, step.early), any_of(*stops)))
+        return found[0] if len(found) == 1 else any_of(*found)
+
+    def _doubtful(self, step: Step, row: Row) -> Truth:
+        """TRUE where the start cannot be read, or lies in no listed financial year."""
+        assert step.clock is not None
+        sql = self._sql(step.clock)
+        found = [sql.undecidable(row)]
+        for deadline in (step.deadline, step.early):
+            if deadline is not None and deadline.span is not None:
+                first, beyond = deadline.span
+                past = is_true(sql.before(row, self.plan.now))
+                after = all_of(past, sa.not_(is_true(sql.before(row, beyond))))
+                found += [is_true(sql.before(row, first)), after]
+        return any_of(*found)
 
     def holding(self, floor: Floor, row: Row) -> Truth:
         """TRUE while the floor keeps the row; a start that is missing or undecidable protects."""
-        selected = self.conditions.selects(row, floor.where)
-        if floor.clock is None or floor.cutoff is None:
+        selected = self._selected(floor, row)
+        if floor.clock is None or floor.deadline.forever:
             return all_of(selected)
-        reached = is_true(self._clock(floor).before(row, floor.cutoff))
+        reached = is_true(self._by_deadline(floor.clock, row, floor.deadline))
         return all_of(selected, sa.not_(reached))
 
     # -- what stops a row -------------------------------------------------------------------------
@@ -168,7 +215,7 @@ class Predicates:
         for step in self.plan.steps:
             if step.table != table or step.action is not Action.DELETE:
                 continue
-            selected = self.conditions.selects(row, step.where)
+            selected = self._selected(step, row)
             found += [
                 ("unless", name, all_of(selected, self.conditions.stops(row, condition)))
                 for name, condition in step.unless
@@ -199,20 +246,10 @@ class Predicates:
         holds = sa.table(HOLDS, *map(sa.column, ("table_name", "row_key", "released_at"))).alias()
         query: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
             holds.c.table_name == bind(table),
-            holds.c.row_key == self.key_text(table, row),
+            holds.c.row_key == key_text(self.dialect, self.plan.schema.tables[table], row),
             holds.c.released_at.is_(None),
         )
         return sa.exists(query.correlate_except(holds))
-
-    def key_text(self, table: str, row: Row) -> Expression:
-        """The row's key as text, parts joined by `|`, as holds name it."""
-        first, *others = (
-            self.dialect.as_text(row.c[name]) for name in self.plan.schema.tables[table].key
-        )
-        parts = [first]
-        for other in others:
-            parts += [bind("|"), other]
-        return first if not others else self.dialect.concatenated(parts)
 
     # -- masks and the columns that floors protect ------------------------------------------------
 

@@ -28,11 +28,11 @@ class SQLite(Dialect):
     locks_rows = False
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:
-        """`date()` gives back every real day unchanged; `julianday()` knows every time of day."""
+        """`date()` with a modifier gives back every real day unchanged; `julianday()` knows every time of day."""
         day = sa.func.substr(value, 1, 10)
         whole = self._with_colon(value) if offsets else value
         return all_of(
-            _glob(value, _DAY), sa.func.date(day) == day, sa.func.julianday(whole).is_not(None)
+            _glob(value, _DAY), sa.func.date(day, bind("+0 days")) == day, sa.func.julianday(whole).is_not(None)
         )
 
     def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
@@ -100,12 +100,6 @@ class SQLite(Dialect):
 
     def rounded(self, value: Expression, step: int) -> Expression:
         return sa.func.cast(sa.func.round(value / float(step) - 0.5), sa.Integer()) * step
-
-    def concatenated(self, parts: list[Expression]) -> Expression:
-        joined = bind("")
-        for part in parts:
-            joined = joined.concat(sa.func.coalesce(part, bind("")))
-        return joined
 
 
 def network_of(value: Any, v4: int, v6: int, nullable: int) -> str | None:

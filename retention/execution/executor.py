@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from retention.databases.erase import eraser_for
-from retention.databases.faults import database_faults
+from retention.databases.faults import ConnectionLost, database_faults
 from retention.databases.taking import Taken
 from retention.databases.walker import walker_for
-from retention.databases.windows import Walker
+from retention.databases.windows import Walker, Window
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
 from retention.execution.limits import Ruling
@@ -44,19 +44,23 @@ class Orders:
 
 
 def execute(
-    opened: Opened, plan: Plan, counts: list[StepCount], rulings: list[Ruling], orders: Orders
-) -> list[StepResult]:
-    """Every step that no limit refused, in the order of the plan.
+    opened: Opened,
+    plan: Plan,
+    counts: list[StepCount],
+    rulings: list[Ruling],
+    orders: Orders,
+    results: list[StepResult],
+) -> None:
+    """Every step that no limit refused, in the order of the plan; `results` grows as it goes.
 
-    A rule that fails is skipped with its sentence; the others go on. Whatever committed is in the
-    ledger.
+    A rule that fails is skipped with its sentence; the others go on. Raises ConnectionLost, which
+    ends the work on this database: the next run settles what was open.
     """
     refused = {
         count.step.rule for count, ruling in zip(counts, rulings, strict=True) if ruling.refused
     }
     reduced = plan.without(refused)
     failed: dict[str, str] = {}
-    results = []
     for count, ruling in zip(counts, rulings, strict=True):
         result = StepResult(count, refused=ruling.refused)
         results.append(result)
@@ -70,9 +74,11 @@ def execute(
             continue
         try:
             _carry_out(opened, reduced, result, ruling.most, orders)
+        except ConnectionLost as lost:
+            result.failed = str(lost)
+            raise
         except DatabaseFailure as failure:
             failed[count.step.rule] = result.failed = str(failure)
-    return results
 
 
 def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
@@ -81,8 +87,7 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
         return rows == "all"
     if step.action is Action.ANONYMIZE:
         return True
-    own = all(column.path.is_own for column in (*step.clock.columns, *step.clock.requires))
-    return not own or bool(plan.companions(step.table).taken)
+    return step.clock is None or not step.clock.is_own or bool(plan.companions(step.table).taken)
 
 
 def _carry_out(
@@ -98,7 +103,7 @@ def _carry_out(
         eraser.prepare(opened.connection)
         windows = walker.windows(opened.connection)
     try:
-        for window in windows:
+        for window in _guarded(windows, opened, step):
             if orders.watch.stopping():
                 return
             begun = time.monotonic()
@@ -111,6 +116,16 @@ def _carry_out(
                 return
     finally:
         result.seconds = time.monotonic() - started
+
+
+def _guarded(windows: Iterator[Window], opened: Opened, step: Step) -> Iterator[Window]:
+    """The windows, a driver error while looking for the next one told as ours."""
+    while True:
+        with database_faults(f"walking for {step.name}", opened.database.name):
+            window = next(windows, None)
+        if window is None:
+            return
+        yield window
 
 
 def _note(result: StepResult, taken: Taken) -> None:

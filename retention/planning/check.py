@@ -33,18 +33,16 @@ def contradictions(policy: Policy, plan: Plan) -> Iterator[Fault]:
 
 
 def _same_clock(step: Step, floor: Floor) -> bool:
-    return step.clock == floor.clock and (floor.where is None or floor.where == step.where)
+    same_rows = floor.where is None or floor.where == step.where
+    return step.clock is not None and step.clock == floor.clock and same_rows
 
 
 def _above(floor: Floor, step: Step) -> bool:
-    if floor.cutoff is None:
-        return True
-    return step.cutoff is not None and floor.cutoff.instant < step.cutoff.instant
+    return step.deadline is not None and floor.deadline.above(step.deadline)
 
 
 def _words(policy: Policy, rule: str) -> str:
-    periods = policy.rules[rule].keep_at_least or ()
-    return ", then ".join(str(period) for period in periods)
+    return str(policy.rules[rule].keep_at_least)
 
 
 def _maskless(plan: Plan, step: Step) -> Iterator[Fault]:

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from retention.planning.conditions import Condition, parse_condition
 from retention.planning.paths import ColumnPath, resolve
 from retention.planning.schema import Column, ColumnKind, ColumnSample, Schema
 from retention.policies.rule import Rule
 from retention.policies.starting_point import (
+    AfterAll,
     ColumnStart,
     EarliestOf,
+    EventStart,
     FirstOf,
     LatestOf,
     StartingPoint,
+    paths_of,
 )
 
 _LAST_SECOND = 100_000_000_000
@@ -55,7 +59,8 @@ class ClockFault(ValueError):
 class ClockColumn:
     """One column a clock reads.
 
-    `stored_in` names the zone of naive values; `offsets`: text with `+02:00` was seen.
+    `stored_in` names the zone of naive values; `offsets`: text with `+02:00` was seen. With
+    `event`, it is the recorded time of that event instead of a column of the user's.
     """
 
     path: ColumnPath
@@ -64,6 +69,7 @@ class ClockColumn:
     earliest_plausible: date
     missing: tuple[str | int, ...] = ()
     offsets: bool = False
+    event: str | None = None
 
 
 class Choice(StrEnum):
@@ -72,16 +78,27 @@ class Choice(StrEnum):
     LATEST = "latest of"
     EARLIEST = "earliest of"
     FIRST = "first of"
+    ALL = "end of"
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`columns` and how they combine; the columns in `requires` must have a value as well."""
+    """`columns` and how they combine; the columns in `requires` must have a value as well.
+
+    For `after_all`, `purposes` names each column's purpose and when it ever began.
+    """
 
     columns: tuple[ClockColumn, ...]
     choice: Choice
     requires: tuple[ClockColumn, ...]
     text: str
+    purposes: tuple[tuple[str, Condition | None], ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """TRUE where the clock reads nothing but columns of the row itself."""
+        columns = (*self.columns, *self.requires)
+        return all(column.path.is_own and column.event is None for column in columns)
 
     def evidence(self) -> Iterator[ColumnPath]:
         """Columns of other rows that the clock reads."""
@@ -91,21 +108,50 @@ class Clock:
 
 
 def make_clock(schema: Schema, rule: Rule, start: StartingPoint) -> Clock:
-    """The clock of `rule`; raises PathFault or ClockFault."""
-    combined = not isinstance(start, ColumnStart)
-    paths = (start.path,) if isinstance(start, ColumnStart) else start.paths
-    columns = tuple(_column(schema, rule, path, children=combined) for path in paths)
+    """The clock of `rule`; raises PathFault, ClockFault or ConditionFault."""
     requires = tuple(_column(schema, rule, path, children=False) for path in rule.requires)
+    if isinstance(start, EventStart):
+        columns: tuple[ClockColumn, ...] = (_event(rule, start.event),)
+    else:
+        combined = not isinstance(start, ColumnStart)
+        columns = tuple(_column(schema, rule, path, children=combined) for path in paths_of(start))
     if isinstance(start, FirstOf) and any(column.path.reads_children for column in columns):
         raise ClockFault("first_of takes columns of the row and of rows it refers to")
-    return Clock(columns, _choice(start), requires, describe(start))
+    purposes = _purposes(schema, rule, start) if isinstance(start, AfterAll) else ()
+    return Clock(columns, _choice(start), requires, describe(start), purposes)
+
+
+def _purposes(
+    schema: Schema, rule: Rule, start: AfterAll
+) -> tuple[tuple[str, Condition | None], ...]:
+    found = []
+    for purpose in start.purposes:
+        began = None
+        if purpose.began_if is not None:
+            began = parse_condition(
+                purpose.began_if, lambda path: resolve(schema, rule.table, path, children=False)
+            )
+        found.append((purpose.name, began))
+    return tuple(found)
+
+
+def _event(rule: Rule, event: str) -> ClockColumn:
+    path = ColumnPath((), rule.table, "")
+    return ClockColumn(path, ClockForm.TEXT, "UTC", rule.earliest_plausible, event=event)
 
 
 def describe(start: StartingPoint) -> str:
     """The starting point in words: `the latest of closed_at and messages.sent_at`."""
-    if isinstance(start, ColumnStart):
-        return start.path
-    *others, last = start.paths
+    match start:
+        case ColumnStart(path):
+            return path
+        case EventStart(event):
+            return f'the event "{event}"'
+        case AfterAll(purposes):
+            names = [purpose.name for purpose in purposes]
+        case _:
+            names = list(start.paths)
+    *others, last = names
     listed = f"{', '.join(others)} and {last}" if others else last
     return f"the {_choice(start)} {listed}"
 
@@ -183,8 +229,15 @@ def _choice(start: StartingPoint) -> Choice:
             return Choice.EARLIEST
         case FirstOf():
             return Choice.FIRST
-        case LatestOf() | ColumnStart():
+        case AfterAll():
+            return Choice.ALL
+        case LatestOf() | ColumnStart() | EventStart():
             return Choice.LATEST
+
+
+def clock_column(schema: Schema, rule: Rule, text: str) -> ClockColumn:
+    """One column of the row, or of a row it refers to, read as a date."""
+    return _column(schema, rule, text, children=False)
 
 
 def _column(schema: Schema, rule: Rule, text: str, *, children: bool) -> ClockColumn:

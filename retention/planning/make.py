@@ -43,6 +43,7 @@ def plan_and_problems(
         tuple(resolved.steps),
         tuple(resolved.floors),
         resolved.decisions,
+        locked=frozenset(resolved.locked),
     )
     faults += _cycles(plan)
     cautions: list[Fault] = []
@@ -83,6 +84,7 @@ def _ordered(plan: Plan, cautions: list[Fault], faults: list[Fault]) -> Plan | N
         plan.floors,
         plan.decisions,
         tuple(message for _, message in cautions),
+        plan.locked,
     )
 
 

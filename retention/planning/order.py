@@ -16,22 +16,20 @@ def in_order(plan: Plan) -> tuple[Step, ...]:
     waiting = list(plan.steps)
     ordered: list[Step] = []
     while waiting:
-        ready = next(
-            (
-                step
-                for step in waiting
-                if not any(_before(plan, other, step) for other in waiting if other is not step)
-            ),
-            None,
-        )
-        if ready is None:
+        ready = [
+            step
+            for step in waiting
+            if not any(_before(plan, other, step) for other in waiting if other is not step)
+        ]
+        if not ready:
             names = ", ".join(step.name for step in waiting)
             raise CycleFault(
                 f"no order of {names} reads every clock before its evidence is erased; "
                 "decide a reference between them otherwise"
             )
-        waiting.remove(ready)
-        ordered.append(ready)
+        chosen = next((step for step in ready if not _deleted_first(waiting, step)), ready[0])
+        waiting.remove(chosen)
+        ordered.append(chosen)
     return tuple(ordered)
 
 
@@ -41,10 +39,15 @@ def _before(plan: Plan, first: Step, second: Step) -> bool:
         return True
     if _erases_evidence(plan, first, second):
         return False
-    if first.table == second.table and first.action != second.action:
-        return first.action is Action.DELETE
     changed = set(_changed_tables(plan, first))
     return bool(changed & set(_awaited_tables(plan, second)))
+
+
+def _deleted_first(waiting: list[Step], step: Step) -> bool:
+    """TRUE where rows of the step's table would better be deleted before others are masked."""
+    return step.action is not Action.DELETE and any(
+        other.table == step.table and other.action is Action.DELETE for other in waiting
+    )
 
 
 def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
@@ -63,7 +66,7 @@ def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
     tables = {step.table}
     if step.action is Action.DELETE:
         tables |= set(plan.companions(step.table).taken)
-    clocks = [step.clock]
+    clocks = [step.clock] if step.clock else []
     clocks += [
         floor.clock for floor in plan.floors if floor.table in tables and floor.clock is not None
     ]
@@ -90,7 +93,7 @@ def _changed_tables(plan: Plan, step: Step) -> Iterator[str]:
 
 def _awaited_tables(plan: Plan, step: Step) -> Iterator[str]:
     """Tables whose rows of this run should be gone before `step`: blocks, and conditions."""
-    for condition in (step.where, *(found for _, found in step.unless)):
+    for condition in (step.where, step.when, *(found for _, found in step.unless)):
         if condition is not None:
             for path in columns_of(condition):
                 if not path.is_own:

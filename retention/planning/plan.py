@@ -12,13 +12,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from retention.planning.clocks import Clock
+from retention.planning.clocks import Clock, ClockColumn
 from retention.planning.conditions import Condition
+from retention.planning.deadlines import Deadline
 from retention.planning.paths import Hop
 from retention.planning.schema import Reference, Schema
 from retention.policies.calendar import Cutoff
 from retention.policies.masking import Mask
 from retention.policies.rule import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """The rule holds only for rows born on or after `line`."""
+
+    born: ClockColumn
+    line: Cutoff
 
 
 class Action(StrEnum):
@@ -33,7 +42,7 @@ class Action(StrEnum):
 class Floor:
     """A rule that keeps rows: while it holds, the row is not deleted.
 
-    `cutoff` None holds for ever. `protects` maps a table to the columns that may not be masked
+    Without a clock it holds for ever. `protects` maps a table to the columns that may not be masked
     while the floor holds, with the way from the floor's row up to that table; without it, every
     column of the row itself.
     """
@@ -42,8 +51,9 @@ class Floor:
     table: str
     where: Condition | None
     clock: Clock | None
-    cutoff: Cutoff | None
+    deadline: Deadline
     protects: tuple[tuple[tuple[Hop, ...], str], ...] = ()
+    younger: Younger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,9 @@ class ColumnMask:
 class Step:
     """One rule's action on one table, with the constant that decides it.
 
-    `early_cutoff`: the delete ceiling of the same rule; a deletion that a protecting floor stops
-    masks the row's other columns from that cutoff on. `cutoff` None: nothing is due by age.
+    `early`: the delete ceiling of the same rule; a deletion that a protecting floor stops masks
+    the row's other columns from then on. `deadline` None: nothing is due by age. `when`: due as
+    soon as it holds, without any clock.
     """
 
     rule: str
@@ -69,13 +80,21 @@ class Step:
     table: str
     where: Condition | None
     unless: tuple[tuple[str, Condition], ...]
-    clock: Clock
-    cutoff: Cutoff | None
+    clock: Clock | None
+    deadline: Deadline | None
     reason: str
     limits: Limits
     masks: tuple[ColumnMask, ...] = ()
-    early_cutoff: Cutoff | None = None
+    early: Deadline | None = None
     guard: str | None = None
+    when: Condition | None = None
+    younger: Younger | None = None
+
+    @property
+    def cutoff(self) -> Cutoff | None:
+        """The line before which starts are due; the latest where there are several."""
+        found = self.deadline or self.early
+        return found.latest if found else None
 
     @property
     def name(self) -> str:
@@ -108,6 +127,7 @@ class Plan:
     floors: tuple[Floor, ...]
     decisions: Mapping[Reference, str]
     warnings: tuple[str, ...] = ()
+    locked: frozenset[Reference] = frozenset()
     _companions: dict[str, Companions] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -134,6 +154,11 @@ class Plan:
             self._companions[table] = companions(self.schema, self.decisions, table)
         return self._companions[table]
 
+    def tables_to_lock(self, step: Step) -> list[str]:
+        """Tables that a batch of the step locks against new rows (`lock = true`)."""
+        gone = {step.table, *self.companions(step.table).taken}
+        return sorted({found.table for found in self.locked if found.parent in gone})
+
     def guard_of(self, table: str) -> str | None:
         """The column declared never to change for rows of `table`, by any rule on it."""
         return next((step.guard for step in self.steps if step.table == table and step.guard), None)
@@ -151,6 +176,7 @@ class Plan:
             self.floors,
             self.decisions,
             self.warnings,
+            self.locked,
         )
 
 

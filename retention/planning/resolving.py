@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import partial
 from typing import TypeVar
 
-from retention.planning.clocks import Clock, ClockFault, make_clock
+from retention.planning.clocks import Clock, ClockFault, clock_column, make_clock
 from retention.planning.conditions import Condition, ConditionFault, parse_condition
+from retention.planning.deadlines import Deadline
 from retention.planning.paths import (
     Hop,
     PathFault,
@@ -17,10 +18,10 @@ from retention.planning.paths import (
     known_table,
     resolve,
 )
-from retention.planning.plan import Action, ColumnMask, Floor, Step
+from retention.planning.plan import Action, ColumnMask, Floor, Step, Younger
 from retention.planning.schema import ColumnKind, Reference, Schema, Table, TableKind
-from retention.policies.calendar import Cutoff
-from retention.policies.period import Period
+from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
+from retention.policies.periods import Periods
 from retention.policies.policy import Policy
 from retention.policies.rule import Rule
 
@@ -37,6 +38,7 @@ class Resolved:
     steps: list[Step] = field(default_factory=list)
     floors: list[Floor] = field(default_factory=list)
     decisions: dict[Reference, str] = field(default_factory=dict)
+    locked: set[Reference] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -115,6 +117,11 @@ def _resolve_references(policy: Policy, schema: Schema, resolved: Resolved) -> N
             resolved.faults.append((("references", label), _unknown_reference(schema, label)))
             continue
         named.add(flat)
+        if decision.lock:
+            resolved.locked.add(by_label[flat])
+            if schema.dialect == "mysql":
+                message = "MariaDB cannot lock a table within a transaction; leave lock out"
+                resolved.faults.append((("references", label), message))
         resolved.decisions[by_label[flat]] = _decided(by_label[flat], decision.then)
     for flat, reference in by_label.items():
         if flat not in named:
@@ -162,14 +169,19 @@ class _Resolver:
         unless = self._unless()
         clock = self._clock()
         masks = self._masks()
-        floor = self._floor(where, clock)
+        younger = self._younger()
+        floor = self._floor(where, clock, younger)
         self._named_columns(table)
         if len(self.resolved.faults) > before:
             return
         if floor is not None:
             self.resolved.floors.append(floor)
-        if clock is not None:
-            self._ceilings(where, unless, clock, masks)
+        for action in (Action.DELETE, Action.ANONYMIZE):
+            step = self._step(action, clock, masks)
+            if step is not None:
+                self.resolved.steps.append(
+                    replace(step, where=where, unless=unless, younger=younger)
+                )
 
     def fault(self, key: str, message: str) -> None:
         """Note a fault under `rules.NAME.key`."""
@@ -184,7 +196,7 @@ class _Resolver:
             return None
 
     def _usable(self, table: Table) -> bool:
-        erases = self.rule.delete_after or self.rule.anonymize_after
+        erases = any((self.rule.delete_after, self.rule.anonymize_after, self.rule.delete_when))
         if table.kind is TableKind.VIEW:
             self.fault("table", f'"{table.name}" is a view; name the table behind it')
         elif table.obstacle:
@@ -248,8 +260,22 @@ class _Resolver:
         if self.rule.guard and self.rule.guard in self.rule.anonymize:
             self.fault("guard", "a masked column is no guard; name one that never changes")
 
-    def _floor(self, where: Condition | None, clock: Clock | None) -> Floor | None:
-        if self.rule.keep_at_least is None:
+    def _younger(self) -> Younger | None:
+        if self.rule.only_if is None:
+            return None
+        asked = self.rule.only_if.younger_than
+        born = self._try("only_if", partial(clock_column, self.schema, self.rule, asked.column))
+        if born is None:
+            return None
+        day = age_cutoff(self.as_of, asked.years, self.policy.timezone)
+        line = Cutoff(local_midnight(day, self.policy.timezone), day)
+        return Younger(replace(born, earliest_plausible=date(1880, 1, 1)), line)
+
+    def _floor(
+        self, where: Condition | None, clock: Clock | None, younger: Younger | None
+    ) -> Floor | None:
+        periods = self.rule.keep_at_least
+        if periods is None:
             return None
         protects: list[tuple[tuple[Hop, ...], str]] = []
         for text in self.rule.protects:
@@ -259,51 +285,70 @@ class _Resolver:
             )
             if path is not None:
                 protects.append((path.hops, path.column))
-        cutoff = self._cutoff(self.rule.keep_at_least)
-        return Floor(self.rule.name, self.rule.table, where, clock, cutoff, tuple(protects))
+        deadline = self._deadline("keep_at_least", periods)
+        if deadline is None:
+            return None
+        return Floor(
+            self.rule.name, self.rule.table, where, clock, deadline, tuple(protects), younger
+        )
 
-    def _cutoff(self, periods: tuple[Period, ...]) -> Cutoff | None:
-        return self.policy.term(self.rule, periods).cutoff(self.as_of)
-
-    def _ceilings(
-        self,
-        where: Condition | None,
-        unless: tuple[tuple[str, Condition], ...],
-        clock: Clock,
-        masks: tuple[ColumnMask, ...],
-    ) -> None:
-        delete, anonymize = self.rule.delete_after, self.rule.anonymize_after
-        deleting = self._cutoff(delete) if delete else None
-        for action, periods in ((Action.DELETE, delete), (Action.ANONYMIZE, anonymize)):
-            masks_only = action is Action.ANONYMIZE and masks and delete and not anonymize
-            if not periods and not masks_only:
-                continue
-            cutoff = self._cutoff(periods) if periods else None
-            self.resolved.steps.append(
-                Step(
-                    self.rule.name,
-                    action,
-                    self.rule.table,
-                    where,
-                    unless,
-                    clock,
-                    cutoff,
-                    self._reason(periods or delete or (), clock, cutoff or deleting),
-                    self.policy.limits_of(self.rule),
-                    masks if action is Action.ANONYMIZE else (),
-                    deleting if action is Action.ANONYMIZE else None,
-                    self.rule.guard,
-                )
+    def _deadline(self, key: str, periods: Periods | None) -> Deadline | None:
+        if periods is None:
+            return None
+        by = None
+        if periods.by is not None:
+            by = self._try(
+                key, partial(resolve, self.schema, self.rule.table, periods.by, children=False)
             )
+        terms = [(value, self.policy.term(self.rule, items)) for value, items in periods.choices]
+        cutoffs = tuple((value, term.cutoff(self.as_of)) for value, term in terms)
+        spans = [span for _, term in terms if (span := term.decidable()) is not None]
+        return Deadline(cutoffs, str(periods), by, spans[0] if spans else None)
 
-    def _reason(self, periods: tuple[Period, ...], clock: Clock, cutoff: Cutoff | None) -> str:
-        period = ", then ".join(str(found) for found in periods)
+    def _step(
+        self, action: Action, clock: Clock | None, masks: tuple[ColumnMask, ...]
+    ) -> Step | None:
+        deletes = action is Action.DELETE
+        periods = self.rule.delete_after if deletes else self.rule.anonymize_after
+        text = self.rule.delete_when if deletes else self.rule.anonymize_when
+        when = self._condition("delete_when" if deletes else "anonymize_when", text, children=True)
+        early = None
+        if not deletes and masks and clock is not None:
+            early = self._deadline("delete_after", self.rule.delete_after)
+        deadline = self._deadline("delete_after" if deletes else "anonymize_after", periods)
+        if when is None and (clock is None or (deadline is None and early is None)):
+            return None
+        return Step(
+            self.rule.name,
+            action,
+            self.rule.table,
+            None,
+            (),
+            clock,
+            deadline,
+            f"due: as soon as {text}" if when else self._reason(deadline or early, clock),
+            self.policy.limits_of(self.rule),
+            () if deletes else masks,
+            early,
+            self.rule.guard,
+            when,
+        )
+
+    def _reason(self, deadline: Deadline | None, clock: Clock | None) -> str:
+        assert deadline is not None
+        assert clock is not None
         counted = "" if self.rule.counted_from == "event" else f"{self.rule.counted_from} of "
         counted = counted.replace("end of ", "the end of the ").replace(" of the the ", " of the ")
-        if cutoff is None:
-            return f"never due: {period} after {counted}{clock.text}"
-        local = cutoff.instant.astimezone(self.policy.timezone)
-        stamp = local.strftime("%Y-%m-%d %H:%M" if local.second == 0 else "%Y-%m-%d %H:%M:%S")
-        return (
-            f"due: {period} after {counted}{clock.text}, before {stamp} {self.policy.timezone.key}"
-        )
+        told = f"{deadline.words} after {counted}{clock.text}"
+        if deadline.latest is None:
+            return f"never due: {told}"
+        lines = [
+            self._shown(line) + (f" for {value}" if deadline.by and value else "")
+            for value, line in deadline.cutoffs
+            if line is not None
+        ]
+        return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {self.policy.timezone.key}"
+
+    def _shown(self, line: Cutoff) -> str:
+        local = line.instant.astimezone(self.policy.timezone)
+        return local.strftime("%Y-%m-%d %H:%M" if local.second == 0 else "%Y-%m-%d %H:%M:%S")

@@ -6,22 +6,25 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from retention.errors import PolicyError, Problem
+from retention.policies.periods import Periods, StatuteId
 from retention.policies.policy import (
     Coverage,
     DatabaseSettings,
     LedgerSettings,
     Policy,
     ReferenceDecision,
+    StatuteSettings,
 )
 from retention.policies.positions import key_positions, line_of
 from retention.policies.rule import Limits, Rule
+from retention.policies.statutes import Statute, StatuteKind
 
 Path = tuple[str | int, ...]
 _PASSWORD = re.compile(r"(://[^:/@\s\"'${}]+:)([^@\s\"'${}]+)(@)")
@@ -30,7 +33,14 @@ _MODELS: dict[str, type[BaseModel]] = {
     "databases": DatabaseSettings,
     "rules": Rule,
     "references": ReferenceDecision,
+    "statutes": StatuteSettings,
 }
+_PERIODIC = (
+    StatuteKind.MINIMUM,
+    StatuteKind.MAXIMUM,
+    StatuteKind.LIMITATION,
+    StatuteKind.DEADLINE,
+)
 _TABLES: dict[str, type[BaseModel]] = {
     "ledger": LedgerSettings,
     "limits": Limits,
@@ -38,8 +48,10 @@ _TABLES: dict[str, type[BaseModel]] = {
 }
 
 
-def parse_policy(text: str, file: str = "policies.toml") -> Policy:
-    """The policy in `text`.
+def parse_policy(
+    text: str, file: str = "policies.toml", catalogue: Mapping[str, Statute] | None = None
+) -> Policy:
+    """The policy in `text`; `catalogue` holds the statutes that its rules may name.
 
     Raises PolicyError with every fault of the file. Faults against the real schema are found by
     `planning.check`.
@@ -50,15 +62,29 @@ def parse_policy(text: str, file: str = "policies.toml") -> Policy:
         raise PolicyError(file, (_syntax_problem(str(fault)),)) from None
     positions = key_positions(text)
     kept = without_secrets(text)
-    document |= {"sha256": hashlib.sha256(kept.encode()).hexdigest(), "text": kept}
+    document |= {
+        "sha256": hashlib.sha256(kept.encode()).hexdigest(),
+        "text": kept,
+        "catalogue": dict(catalogue or {}),
+    }
     try:
-        policy = Policy.model_validate(document)
+        policy = _with_own_statutes(Policy.model_validate(document))
         problems = tuple(_own_faults(policy, positions))
     except ValidationError as fault:
         problems = tuple(_problem(detail, positions) for detail in fault.errors())
     if problems:
         raise PolicyError(file, tuple(sorted(problems, key=lambda found: found.line or 0)))
     return policy
+
+
+def _with_own_statutes(policy: Policy) -> Policy:
+    own: dict[str, Statute] = {}
+    for name, settings in policy.statutes.items():
+        try:
+            own[name] = settings.statute(name)
+        except ValueError:
+            continue
+    return policy.model_copy(update={"catalogue": {**policy.catalogue, **own}})
 
 
 def without_secrets(text: str) -> str:
@@ -106,7 +132,9 @@ def _unknown_key(path: Path) -> str:
         model = Limits if path[2] == "limits" and len(path) > 3 else _MODELS[str(path[0])]
     elif len(path) == 2 and path[0] in _TABLES:
         model = _TABLES[str(path[0])]
-    names = [name for name in model.model_fields if name not in {"name", "sha256", "text"}]
+    names = [
+        name for name in model.model_fields if name not in {"name", "sha256", "text", "catalogue"}
+    ]
     close = difflib.get_close_matches(str(path[-1]), names, n=1)
     cure = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(sorted(names))}"
     return f'unknown key "{path[-1]}"; {cure}'
@@ -122,27 +150,57 @@ def _faults(policy: Policy) -> Iterator[tuple[Path, str]]:
         policy.financial_years.span()
     except ValueError as fault:
         yield ("financial_year_starts",), str(fault)
+    for name, settings in policy.statutes.items():
+        try:
+            settings.statute(name)
+        except ValueError as fault:
+            yield ("statutes", name, "period"), str(fault)
     for rule in policy.rules.values():
-        yield from (
-            (("rules", rule.name, key), message) for key, message in rule_faults(policy, rule)
-        )
+        for key, message in rule_faults(policy, rule):
+            yield ("rules", rule.name, key), message
 
 
 def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
     """What a rule gets wrong by itself, before any schema is known: (key, sentence)."""
-    ceilings = (rule.anonymize_after, rule.delete_after)
-    if not rule.keep_at_least and not any(ceilings):
+    after = (rule.anonymize_after, rule.delete_after)
+    ends = (*after, rule.anonymize_when, rule.delete_when)
+    floor = rule.keep_at_least
+    if not floor and not any(ends):
         yield "table", "nothing happens: write delete_after, anonymize_after or keep_at_least"
-    forever = rule.keep_at_least is not None and rule.keep_at_least[0].forever
-    if rule.start is None and (any(ceilings) or (rule.keep_at_least and not forever)):
+    if rule.start is None and (any(after) or (floor and not floor.forever)):
         yield "start", "a period needs a start: name the column the clock starts from"
-    if rule.anonymize_after and not rule.anonymize:
+    if (rule.anonymize_after or rule.anonymize_when) and not rule.anonymize:
         yield "anonymize_after", f"nothing to mask: write [rules.{rule.name}.anonymize]"
-    if rule.anonymize and not any(ceilings):
+    if rule.anonymize and not any(ends):
         yield "anonymize", "masks without anonymize_after or delete_after are never used"
-    if rule.protects and not rule.keep_at_least:
+    if rule.delete_when and rule.delete_after:
+        yield "delete_when", "write delete_when or delete_after, in two rules if both are meant"
+    if rule.anonymize_when and rule.anonymize_after:
+        yield "anonymize_when", "write anonymize_when or anonymize_after, in two rules if both"
+    if rule.protects and not floor:
         yield "protects", "protects belongs to keep_at_least"
+    yield from _statute_faults(policy, rule)
     yield from _database_faults(policy, rule)
+
+
+def _statute_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
+    for key in ("keep_at_least", "anonymize_after", "delete_after"):
+        for item in (getattr(rule, key) or Periods(())).items():
+            if not isinstance(item, StatuteId):
+                continue
+            statute = policy.catalogue.get(item.id)
+            if statute is None:
+                close = difflib.get_close_matches(item.id, list(policy.catalogue), n=1)
+                cure = f'did you mean "{close[0]}"?' if close else "see `retention statutes`"
+                yield key, f'there is no statute "{item.id}"; {cure}'
+            elif statute.period is None or statute.kind not in _PERIODIC:
+                yield key, f'"{item.id}" is a {statute.kind} without a period of its own'
+            elif key == "keep_at_least" and statute.kind is not StatuteKind.MINIMUM:
+                yield (
+                    key,
+                    f'"{item.id}" is a {statute.kind}: it allows keeping, it does not require it; '
+                    "a floor needs a statute of kind minimum, or a period of your own",
+                )
 
 
 def _database_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:

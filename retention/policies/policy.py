@@ -10,8 +10,10 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_va
 
 from retention.policies.calendar import CountedFrom, Stage, Term
 from retention.policies.financial_years import FinancialYears
-from retention.policies.period import Period
-from retention.policies.rule import STRICT, Limits, Rule
+from retention.policies.period import Period, parse_period
+from retention.policies.periods import Item
+from retention.policies.rule import STRICT, CountedFromName, Limits, Rule
+from retention.policies.statutes import Statute, StatuteKind
 
 Decision = Literal["delete", "detach", "block", "leave", "as declared"]
 
@@ -48,12 +50,16 @@ class LedgerSettings(BaseModel):
 
 
 class ReferenceDecision(BaseModel):
-    """What happens to the referring rows; `to` declares a reference the database does not."""
+    """What happens to the referring rows; `to` declares a reference the database does not.
+
+    `lock`: keep new referring rows out of a batch by locking their table (PostgreSQL).
+    """
 
     model_config = STRICT
 
     then: Decision
     to: str | None = None
+    lock: bool = False
 
 
 def _decision(form: object) -> object:
@@ -71,6 +77,41 @@ class Coverage(BaseModel):
     not_personal: list[str] = []
 
 
+class StatuteSettings(BaseModel):
+    """A statute of the controller's own, or one that replaces an entry of the catalogue."""
+
+    model_config = STRICT
+
+    period: str
+    kind: Literal["minimum", "maximum", "limitation", "deadline"]
+    counted_from: CountedFromName = "event"
+    title: str = ""
+    act: str = ""
+    section: str = ""
+    starts: str = ""
+    binds: str = ""
+    rolls: bool = False
+
+    def statute(self, name: str) -> Statute:
+        """As an entry of the catalogue; ValueError for a period that cannot be read."""
+        return Statute(
+            id=name,
+            jurisdiction=name.split(".")[0].upper(),
+            act=self.act,
+            section=self.section,
+            title=self.title or name,
+            period=parse_period(self.period),
+            counted_from=CountedFrom(self.counted_from),
+            kind=StatuteKind(self.kind),
+            starts=self.starts,
+            binds=self.binds,
+            notes="from this policy",
+            as_of=date(1970, 1, 1),
+            confidence="high",
+            rolls=self.rolls,
+        )
+
+
 class Policy(BaseModel):
     """policies.toml, parsed. `sha256` is the hash of its text, secrets in URLs masked."""
 
@@ -86,6 +127,8 @@ class Policy(BaseModel):
     references: dict[str, Reference] = {}
     limits: Limits = Limits()
     coverage: Coverage = Coverage()
+    statutes: dict[str, StatuteSettings] = {}
+    catalogue: dict[str, Statute] = {}
     sha256: str = ""
     text: str = ""
 
@@ -112,14 +155,24 @@ class Policy(BaseModel):
             tuple(item if isinstance(item, date) else date.fromisoformat(item) for item in written)
         )
 
-    def term(self, rule: Rule, periods: tuple[Period, ...]) -> Term:
-        """`periods` as a term of the calendar, counted as `rule` says."""
+    def term(self, rule: Rule, items: tuple[Item, ...]) -> Term:
+        """Periods and statutes as a term of the calendar, counted as `rule` and statutes say."""
         first = CountedFrom(rule.counted_from)
         stages = tuple(
-            Stage(period, first if index == 0 else CountedFrom.EVENT)
-            for index, period in enumerate(periods)
+            self._stage(item, first if index == 0 else CountedFrom.EVENT)
+            for index, item in enumerate(items)
         )
         return Term(stages, self.timezone, self.financial_years)
+
+    def _stage(self, item: Item, counted_from: CountedFrom) -> Stage:
+        if isinstance(item, Period):
+            return Stage(item, counted_from)
+        statute = self.catalogue[item.id]
+        assert statute.period is not None
+        if statute.counted_from is not CountedFrom.EVENT:
+            counted_from = statute.counted_from
+        roll = (statute.country or self.country or None) if statute.rolls else None
+        return Stage(statute.period, counted_from, roll)
 
     def limits_of(self, rule: Rule) -> Limits:
         """The rule's own limits, or the policy's."""

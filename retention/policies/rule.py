@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from retention.policies.masking import Mask, parse_mask
-from retention.policies.period import Period, parse_period
+from retention.policies.periods import Periods, parse_ceiling, parse_periods
 from retention.policies.starting_point import StartingPoint, parse_start
 
 STRICT = ConfigDict(
@@ -30,26 +30,6 @@ CountedFromName = Literal[
     "end of the year the financial year ends in",
 ]
 StoredAs = Literal["text", "epoch s", "epoch ms", "epoch us"]
-
-
-def _periods(form: object) -> tuple[Period, ...]:
-    if isinstance(form, str):
-        return (parse_period(form),)
-    if isinstance(form, list) and form and all(isinstance(item, str) for item in form):
-        periods = tuple(parse_period(item) for item in form)
-        if any(period.forever for period in periods):
-            raise ValueError('"forever" stands alone, never in a list')
-        return periods
-    raise ValueError(
-        'a period is text such as "3 years", or a list of periods, one after the other'
-    )
-
-
-def _ceiling(form: object) -> tuple[Period, ...]:
-    periods = _periods(form)
-    if any(period.forever for period in periods):
-        raise ValueError('"forever" is for keep_at_least; leave the key out to keep for ever')
-    return periods
 
 
 def _masks(form: object) -> dict[str, Mask]:
@@ -75,10 +55,16 @@ def _day(form: object) -> date:
 
 
 _PERIOD_SCHEMA = WithJsonSchema(
-    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            {"type": "object", "required": ["by"]},
+        ]
+    }
 )
-Floor = Annotated[tuple[Period, ...], BeforeValidator(_periods), _PERIOD_SCHEMA]
-Ceiling = Annotated[tuple[Period, ...], BeforeValidator(_ceiling), _PERIOD_SCHEMA]
+Floor = Annotated[Periods, BeforeValidator(parse_periods), _PERIOD_SCHEMA]
+Ceiling = Annotated[Periods, BeforeValidator(parse_ceiling), _PERIOD_SCHEMA]
 Start = Annotated[
     StartingPoint,
     BeforeValidator(parse_start),
@@ -116,6 +102,23 @@ class Limits(BaseModel):
     over_limit: Literal["refuse", "portion"] = "refuse"
 
 
+class YoungerThan(BaseModel):
+    """An age: the rule holds until the start of that birthday."""
+
+    model_config = STRICT
+
+    column: str
+    years: int = Field(ge=1, le=150)
+
+
+class OnlyIf(BaseModel):
+    """What a rule asks of the row besides `where`."""
+
+    model_config = STRICT
+
+    younger_than: YoungerThan
+
+
 class Rule(BaseModel):
     """A sentence of the privacy policy about one table. Keys are those of policies.toml."""
 
@@ -135,6 +138,9 @@ class Rule(BaseModel):
     protects: list[str] = []
     anonymize_after: Ceiling | None = None
     delete_after: Ceiling | None = None
+    anonymize_when: str | None = None
+    delete_when: str | None = None
+    only_if: OnlyIf | None = None
     anonymize: Masks = {}
     unless: dict[str, str] = {}
     missing: list[str | int] = []

@@ -34,7 +34,30 @@ class FirstOf:
     paths: tuple[str, ...]
 
 
-StartingPoint = ColumnStart | LatestOf | EarliestOf | FirstOf
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """A purpose of `after_all`: the column that ends it, and when it ever began (`if`)."""
+
+    name: str
+    ends: str
+    began_if: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AfterAll:
+    """Every named purpose must have ended, and then the last of them."""
+
+    purposes: tuple[Purpose, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventStart:
+    """An event recorded for the row with `retention event record`."""
+
+    event: str
+
+
+StartingPoint = ColumnStart | LatestOf | EarliestOf | FirstOf | AfterAll | EventStart
 
 _LISTS: dict[str, Callable[[tuple[str, ...]], StartingPoint]] = {
     "latest_of": LatestOf,
@@ -51,16 +74,47 @@ def parse_start(form: object) -> StartingPoint:
         (name, argument), *_ = form.items()
         if name in _LISTS:
             return _LISTS[str(name)](_paths(str(name), argument))
+        if name == "after_all":
+            return _after_all(argument)
+        if name == "event" and isinstance(argument, str) and argument.strip():
+            return EventStart(argument.strip())
     raise ValueError(
         'start takes a column ("closed_at"), a column of the row referred to '
         '("customers.closed_at"), or { latest_of = […] }, { earliest_of = […] }, '
-        "{ first_of = […] }"
+        '{ first_of = […] }, { after_all = { … } }, { event = "…" }'
     )
 
 
 def paths_of(start: StartingPoint) -> tuple[str, ...]:
     """Every column path the starting point reads."""
-    return (start.path,) if isinstance(start, ColumnStart) else start.paths
+    match start:
+        case ColumnStart(path):
+            return (path,)
+        case AfterAll(purposes):
+            return tuple(purpose.ends for purpose in purposes)
+        case EventStart():
+            return ()
+        case _:
+            return start.paths
+
+
+def _after_all(argument: object) -> AfterAll:
+    if not isinstance(argument, Mapping) or not argument:
+        raise ValueError('after_all takes named purposes: { orders = "orders.completed_at", … }')
+    return AfterAll(tuple(_purpose(str(name), form) for name, form in argument.items()))
+
+
+def _purpose(name: str, form: object) -> Purpose:
+    if isinstance(form, str) and form.strip():
+        return Purpose(name, form.strip())
+    if isinstance(form, Mapping) and set(form) == {"ends", "if"}:
+        ends, began = form["ends"], form["if"]
+        if isinstance(ends, str) and isinstance(began, str):
+            return Purpose(name, ends.strip(), began)
+    raise ValueError(
+        f'"{name}" takes a column, or {{ ends = "consent_withdrawn_at", '
+        'if = "consent_given_at is not null" }'
+    )
 
 
 def _paths(name: str, argument: object) -> tuple[str, ...]:

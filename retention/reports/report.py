@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retention.execution.accounts import StepCount, StepResult
-from retention.planning.plan import Plan, Step
+from retention.planning.plan import Plan
 
 PLAN_SCHEMA = "retention.plan/1"
 RUN_SCHEMA = "retention.run/1"
@@ -27,7 +27,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "database": database,
         "table": step.table,
         "action": str(step.action),
-        "cutoff": stamp(_cutoff(step)),
+        "cutoff": stamp(step.cutoff.instant if step.cutoff else None),
         "why": step.reason,
         "due": count.due,
         "not_started": count.not_started,
@@ -45,11 +45,6 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
         ],
     }
-
-
-def _cutoff(step: Step) -> datetime | None:
-    cutoff = step.cutoff or step.early_cutoff
-    return None if cutoff is None else cutoff.instant
 
 
 def step_body(database: str, result: StepResult) -> dict[str, Any]:
@@ -82,7 +77,7 @@ def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:
     for floor in plan.floors:
         if floor.rule in acting:
             continue
-        cutoff = floor.cutoff.instant if floor.cutoff else None
+        cutoff = floor.deadline.latest.instant if floor.deadline.latest else None
         bodies.append(
             {
                 "rule": floor.rule,

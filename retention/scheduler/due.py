@@ -120,8 +120,15 @@ def previous_due(expression: str, zone: ZoneInfo, at: datetime) -> datetime:
 
 
 def slot_served(expression: str, zone: ZoneInfo, run_at: datetime) -> datetime:
-    """The occurrence that a run at `run_at` serves: the last one up to `GRACE` later, in UTC."""
-    return previous_due(expression, zone, run_at + GRACE)
+    """The occurrence that a run at `run_at` serves, in UTC: the last, or one that is near.
+
+    Near is up to `GRACE` later, but never more than half-way from the last occurrence to the next,
+    so that a schedule of every quarter of an hour keeps all its runs.
+    """
+    last = previous_due(expression, zone, run_at)
+    following = next_due(expression, zone, run_at)
+    near = min(GRACE, (following - last) / 2)
+    return following if following - run_at <= near else last
 
 
 def decide(timing: RuleTiming, zone: ZoneInfo, as_of: datetime) -> Decision:
@@ -137,7 +144,7 @@ def decide(timing: RuleTiming, zone: ZoneInfo, as_of: datetime) -> Decision:
         reason = "due: never run before"
     else:
         served = slot_served(schedule, zone, timing.last_run)
-        slots = list(occurrences(schedule, zone, served, as_of + GRACE))
+        slots = list(occurrences(schedule, zone, served, slot_served(schedule, zone, as_of)))
         if not slots:
             upcoming = next_due(schedule, zone, served)
             reason = f"not due before {_say(upcoming, zone)}"

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -119,7 +119,7 @@ def one_database(
                 request.now,
                 request.watch,
             )
-            night.results = execute(opened, night.plan, counts, rulings, orders)
+            execute(opened, night.plan, counts, rulings, orders, night.results)
             _written_down(opened, request, run_id, night)
     except RetentionError as error:
         night.error = error
@@ -130,15 +130,14 @@ def one_database(
 def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") -> Iterator[Opened]:
     """The database under its run lock, settled, its holds brought back if a restore lost them."""
     database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
-    with database.connected() as connection:
+    with database.connected() as connection, ExitStack() as stack:
         try:
-            with database.run_lock(connection):
-                opened = open_for_work(database, connection, ledger, request.now)
-                keys = key_folder(request.policy, request.folder)
-                bring_holds_together(opened, keys)
-                yield opened
+            stack.enter_context(database.run_lock(connection))
+            opened = open_for_work(database, connection, ledger, request.now)
         except Busy as busy:
             raise Busy(f"{busy}{_holder(ledger, run_id)}") from busy
+        bring_holds_together(opened, key_folder(request.policy, request.folder))
+        yield opened
 
 
 def ledger_of(policy: Policy, folder: Path) -> Ledger:

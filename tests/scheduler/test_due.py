@@ -242,17 +242,35 @@ def test_every_occurrence_is_served_exactly_once(
     """Whenever runs start, each occurrence falls to one run: none is lost, none comes again."""
     zone, first_run = ZoneInfo(place[0]), place[1].replace(tzinfo=UTC) + moment
     runs = [first_run + timedelta(seconds=offset) for offset in sorted(offsets)]
-    waiting = list(cron.minute_by_minute(zone, first_run + GRACE, runs[-1] + GRACE))
+    start, end = _reach(cron, zone, first_run), _reach(cron, zone, runs[-1])
+    waiting = list(cron.minute_by_minute(zone, start, end))
     last_run = first_run
     for run_at in runs:
         decision = decide(RuleTiming("support", cron.text(), last_run), zone, run_at)
-        served = [slot for slot in waiting if slot <= run_at + GRACE]
+        served = [slot for slot in waiting if slot <= _reach(cron, zone, run_at)]
         assert decision.due == bool(served)
         if served:
             assert (decision.scheduled_for, decision.missed) == (served[-1], len(served) - 1)
             last_run = run_at
         waiting = waiting[len(served) :]
     assert waiting == []
+
+
+def _reach(cron: Cron, zone: ZoneInfo, run_at: datetime) -> datetime:
+    """How far ahead a run reaches: to the next occurrence if that is near, else to itself."""
+    last, following = previous_due(cron.text(), zone, run_at), next_due(cron.text(), zone, run_at)
+    ahead = following - run_at
+    return following if ahead <= GRACE and 2 * ahead <= following - last else run_at
+
+
+@pytest.mark.parametrize("cron", ["0 * * * *", "*/15 * * * *", "0 */2 * * *"])
+def test_a_frequent_schedule_keeps_all_its_runs(cron: str) -> None:
+    """A run on time counts for its own occurrence, not for the next one within the hour."""
+    at = oslo("2026-11-21 12:00")
+    following = next_due(cron, OSLO, at)
+    decision = decide(RuleTiming("support", cron, at), OSLO, following)
+    assert decision.due
+    assert decision.missed == 0
 
 
 def test_a_rule_without_schedule_is_due_on_every_run() -> None:

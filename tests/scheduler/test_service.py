@@ -187,15 +187,15 @@ def test_rules_without_a_schedule_wait_for_the_others(world: World) -> None:
 
 def test_the_earliest_schedule_decides(world: World) -> None:
     """Two rules with schedules of their own are served each in its time."""
-    found = policy("30 2 * * *", logs=None, hourly="0 * * * *")
-    world.ran(NOON, "logs", "hourly")
+    found = policy("30 2 * * *", logs=None, often="0 */4 * * *")
+    world.ran(NOON, "logs", "often")
 
     def night(_: Watch) -> int:
-        world.ran(world.now, "hourly")
+        world.ran(world.now, "often")
         return 0
 
     world.serve(found, nights=2, night=night)
-    assert world.nights == [NOON + timedelta(hours=1), NOON + timedelta(hours=2)]
+    assert world.nights == [NOON + timedelta(hours=4), NOON + timedelta(hours=8)]
 
 
 def test_without_any_schedule_it_says_to_write_one(world: World) -> None:

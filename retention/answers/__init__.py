@@ -1,0 +1,1 @@
+"""Questions over everything below: explain, forecast, diff, promises."""

@@ -1,0 +1,52 @@
+"""Deadlines: periods of a rule as constants for one instant, one or one for each choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from retention.planning.paths import ColumnPath
+from retention.policies.calendar import Cutoff
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """What a start must lie before: by the value of `by`, or one line for all.
+
+    A cutoff of None is never reached ("forever"). The key None is "otherwise". `spans` are the two
+    lines between which a start has a financial year; outside of them nothing can be decided.
+    """
+
+    cutoffs: tuple[tuple[str | None, Cutoff | None], ...]
+    words: str
+    by: ColumnPath | None = None
+    span: tuple[Cutoff, Cutoff] | None = None
+
+    @property
+    def forever(self) -> bool:
+        """TRUE where nothing ever reaches it."""
+        return all(cutoff is None for _, cutoff in self.cutoffs)
+
+    @property
+    def latest(self) -> Cutoff | None:
+        """The latest line of all choices; None where there is none."""
+        lines = [cutoff for _, cutoff in self.cutoffs if cutoff is not None]
+        return max(lines, key=lambda line: line.instant) if lines else None
+
+    def above(self, other: Deadline) -> bool:
+        """TRUE where a row can still be kept by this and be due by the other, on one clock."""
+        return any(
+            mine is None or mine.instant < theirs.instant
+            for mine, theirs in self._pairs(other)
+            if theirs is not None
+        )
+
+    def _pairs(self, other: Deadline) -> Iterator[tuple[Cutoff | None, Cutoff | None]]:
+        if self.by == other.by:
+            theirs = dict(other.cutoffs)
+            for value, cutoff in self.cutoffs:
+                yield cutoff, theirs.get(value, theirs.get(None))
+            return
+        for _, mine in self.cutoffs:
+            for _, cutoff in other.cutoffs:
+                yield mine, cutoff
