@@ -6,7 +6,16 @@ import sys
 
 import typer
 
-from retention.cli import console, deciding, ledger, setting_up, subjects, working
+from retention.cli import (
+    console,
+    deciding,
+    forecasts,
+    ledger,
+    setting_up,
+    statutes,
+    subjects,
+    working,
+)
 from retention.errors import RetentionError
 
 app = typer.Typer(
@@ -16,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, deciding, working):
+for module in (setting_up, deciding, working, statutes, forecasts):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(ledger.ledger_app, name="ledger")

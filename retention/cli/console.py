@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from typing import Any
@@ -44,7 +45,5 @@ def is_terminal() -> bool:
 
 
 def width() -> int:
-    """Columns of the terminal, 100 in a pipe."""
-    if not sys.stdout.isatty():
-        return 100
-    return max(40, os.get_terminal_size().columns)
+    """Columns to fill: COLUMNS, else the terminal's, else 100; never so wide that rows get lost."""
+    return min(120, max(40, shutil.get_terminal_size((100, 24)).columns))

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from retention.cli.catalogue import catalogue
 from retention.errors import Interrupted, StorageError, UsageError
 from retention.policies.calendar import local_midnight
 from retention.policies.parse import parse_policy
@@ -43,7 +44,8 @@ def load(config: Path) -> Context:
             f"{config} cannot be read; nothing was done. Name another file with --config, or write "
             "a first one with `retention init --database URL`."
         ) from fault
-    return Context(parse_policy(text, str(config)), config.resolve().parent, str(config))
+    policy = parse_policy(text, str(config), catalogue())
+    return Context(policy, config.resolve().parent, str(config))
 
 
 def now() -> datetime:

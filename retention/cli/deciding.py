@@ -112,7 +112,7 @@ def plan(
             _print_sql(found.plan)
             continue
         bodies += [
-            count_body(name, count) | {"limit": ruling.refused or None}
+            count_body(name, count) | {"limit": ruling.refused or None, "portion": ruling.most}
             for count, ruling in zip(found.counts, found.rulings, strict=True)
         ]
         bodies += floor_bodies(found.plan, found.kept)

@@ -108,7 +108,9 @@ def enroll(
 def _chosen(database: str | None, all_: bool, known: list[str]) -> list[str]:
     if database is not None:
         if database not in known:
-            raise UsageError(f"there is no [databases.{database}]; known: {', '.join(known)}")
+            raise UsageError(
+                f"there is no [databases.{database}]; known: {', '.join(known)}. Nothing was done"
+            )
         return [database]
     if all_ or len(known) == 1:
         return known

@@ -18,13 +18,16 @@ _INDENT = "    "
 
 def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
     """What `plan` prints."""
-    lines = [f"as of {local(as_of, zone)}; nothing is written by a plan", ""]
+    lines = [*_wrapped(f"as of {local(as_of, zone)}; nothing is written by a plan", ""), ""]
     for body in bodies:
+        keeps = body["action"] == "keep"
         lines += [
-            _head(body, f"{body['due']:,} due{_of(body)}"),
+            _head(body, f"{body['kept']:,} kept" if keeps else f"{body['due']:,} due{_of(body)}"),
             *_counts(body),
             *_also(body, "due"),
         ]
+        if body.get("portion"):
+            lines += _wrapped(f"{body['portion']:,} of them tonight, the rest on later nights")
         if body.get("limit"):
             lines += _wrapped(f"REFUSED: {body['limit']}")
         lines.append("")
@@ -33,7 +36,8 @@ def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
 
 def run_text(body: Body, zone: ZoneInfo) -> str:
     """What `run` and `report` print of one run."""
-    lines = [f"run {body['run']} as of {local(datetime.fromisoformat(body['as_of']), zone)}", ""]
+    as_of = local(datetime.fromisoformat(body["as_of"]), zone)
+    lines = [*_wrapped(f"run {body['run']} as of {as_of}", ""), ""]
     for rule in body["rules"]:
         lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
@@ -61,6 +65,8 @@ def _of(body: Body) -> str:
 
 
 def _done(body: Body) -> str:
+    if not body["due"]:
+        return "nothing due"
     done = body["erased"] + body["anonymized"]
     word = {"delete": "erased", "anonymize": "anonymized"}.get(body["action"], "kept")
     left = f", {body['left']:,} left" if body["left"] else ""
@@ -118,13 +124,16 @@ def schedule_text(
     policy: Policy, last: Mapping[str, datetime], found: Mapping[str, Decision]
 ) -> str:
     """What `schedule` prints before the lines to paste."""
-    lines = []
+    alike: dict[tuple[str, str], list[str]] = {}
     for name, decision in found.items():
         written = policy.schedule_of(policy.rules[name]) or "every run"
         ran = local(last[name], policy.timezone) if name in last else "never"
         runs = local(decision.next_run, policy.timezone) if decision.next_run else "next run"
-        lines.append(f"{name}: {written}")
-        lines += _wrapped(f"last run {ran} · next {runs} · {decision.reason}")
+        line = f"last run {ran} · next {runs} · {decision.reason}"
+        alike.setdefault((written, line), []).append(name)
+    lines = []
+    for (written, line), names in alike.items():
+        lines += [*_wrapped(f"{written}: {', '.join(names)}", ""), *_wrapped(line)]
     return "\n".join(lines) + "\n"
 
 

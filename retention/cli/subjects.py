@@ -28,9 +28,14 @@ DatabaseOption = Annotated[
 
 @hold_app.command("add")
 def add(
-    table: Annotated[str, typer.Argument(help="The row's table.")],
-    key: Annotated[list[str], typer.Argument(help="The row's key, one value a column.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept sealed in the ledger.")],
+    row: Annotated[
+        list[str] | None, typer.Argument(metavar="[TABLE KEY...]", help="The row: table and key.")
+    ] = None,
+    table: Annotated[str | None, typer.Option("--table", help="The row's table.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="The row's key; once for each column.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept sealed in the ledger.")] = "",
     review: Annotated[
         str | None, typer.Option("--review", help="Look at it again on this day.")
     ] = None,
@@ -43,11 +48,12 @@ def add(
 
     context = load(config)
     review_on = _day(review)
+    named, values = _row(row or [], table, key or [])
+    if not reason.strip():
+        raise UsageError("a hold needs its --reason; no hold was placed")
     with _connected(context, database) as (found, connection, ledger):
         keys = key_folder(context.policy, context.folder)
-        hold = place_hold(
-            found, connection, ledger, keys, table, tuple(key), reason, review_on, now
-        )
+        hold = place_hold(found, connection, ledger, keys, named, values, reason, review_on, now)
     console.data(hold.hold_id)
 
 
@@ -89,6 +95,14 @@ def release(
             raise UsageError(f"there is no hold {hold_id} in {found.name}; nothing was released")
         release_hold(found, connection, ledger, hold, now)
     console.data(f"{hold_id} is released")
+
+
+def _row(row: list[str], table: str | None, key: list[str]) -> tuple[str, tuple[str, ...]]:
+    """Table and key, given side by side or as options."""
+    given = [*([table] if table else []), *row]
+    if not given or not (given[1:] or key):
+        raise UsageError("name the row: `retention hold add TABLE KEY`; no hold was placed")
+    return given[0], (*given[1:], *key)
 
 
 @contextmanager

@@ -43,7 +43,9 @@ def run(
     ] = None,
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", help="RULE=COUNT: let this rule pass its limit once, up to COUNT."),
+        typer.Option(
+            "--allow", metavar="RULE=COUNT", help="Let this rule pass its limit once, up to COUNT."
+        ),
     ] = None,
     json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,

@@ -35,7 +35,7 @@ def failure(fault: DBAPIError, what: str, database: str) -> DatabaseFailure:
     """The error a person may see for a driver's error."""
     state, transient = _state(fault)
     detail = _constraint(fault)
-    told = f"{database}: {what} failed (SQLSTATE {state}{detail}); it was rolled back"
+    told = f"{database}: {what} failed ({state}{detail}); it was rolled back"
     if fault.connection_invalidated or _is_lost(fault):
         return ConnectionLost(f"{database}: the connection was lost ({state})", sqlstate=state)
     return DatabaseFailure(told, sqlstate=state, transient=transient)
@@ -43,15 +43,15 @@ def failure(fault: DBAPIError, what: str, database: str) -> DatabaseFailure:
 
 def _state(fault: DBAPIError) -> tuple[str, bool]:
     original = fault.orig
+    arguments = getattr(original, "args", ())
+    if arguments and isinstance(arguments[0], int):
+        return f"error {arguments[0]}", arguments[0] in _TRANSIENT_NUMBERS
     state = getattr(original, "sqlstate", None)
     if state:
-        return str(state), state in _TRANSIENT_STATES
+        return f"SQLSTATE {state}", state in _TRANSIENT_STATES
     name = getattr(original, "sqlite_errorname", None)
     if name:
         return str(name), str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-    arguments = getattr(original, "args", ())
-    if arguments and isinstance(arguments[0], int):
-        return str(arguments[0]), arguments[0] in _TRANSIENT_NUMBERS
     return type(original).__name__, False
 
 

@@ -95,9 +95,10 @@ def _tables(
         uniques = [tuple(item["column_names"]) for item in unique.get((schema, name), [])]
         listed = indexes.get((schema, name), [])
         uniques += [tuple(item["column_names"]) for item in listed if _plainly_unique(item)]
+        uniques += facts.unique.get(name, [])
         yield Table(
             full,
-            {column["name"]: _column(column, facts.not_null_text) for column in found},
+            {column["name"]: _column(column) for column in found},
             primary,
             kind,
             schema if dialect == "postgresql" else None,
@@ -128,7 +129,7 @@ class _Facts:
         self.triggers: dict[str, list[str]] = {}
         self.obstacles: dict[str, str] = {}
         self.without_rowid: set[str] = set()
-        self.not_null_text = False
+        self.unique: dict[str, list[tuple[str, ...]]] = {}
 
 
 def _facts(connection: sa.Connection, dialect: str, schema: str | None) -> _Facts:
@@ -199,6 +200,23 @@ def _sqlite(connection: sa.Connection, schema: str | None, facts: _Facts) -> Non
                 facts.without_rowid.add(name)
             if text.startswith("CREATE VIRTUAL TABLE"):
                 facts.obstacles[name] = "is a virtual table; name the table behind it"
+    _sqlite_unique(connection, facts)
+
+
+def _sqlite_unique(connection: sa.Connection, facts: _Facts) -> None:
+    """UNIQUE constraints, the inline ones that the inspector overlooks too."""
+    query = sa.text(
+        "SELECT m.name, l.name, i.name FROM sqlite_master m"
+        " JOIN pragma_index_list(m.name) l JOIN pragma_index_info(l.name) i"
+        " WHERE m.type = 'table' AND l.\"unique\" = 1 AND l.partial = 0 ORDER BY 1, 2, i.seqno"
+    )
+    found: dict[tuple[str, str], list[str | None]] = {}
+    for table, index, column in connection.execute(query):
+        found.setdefault((table, index), []).append(column)
+    for (table, _), columns in found.items():
+        known = tuple(name for name in columns if name is not None)
+        if len(known) == len(columns):
+            facts.unique.setdefault(table, []).append(known)
 
 
 def _address(
@@ -211,7 +229,7 @@ def _address(
     return None
 
 
-def _column(column: Any, _: bool) -> Column:
+def _column(column: Any) -> Column:
     kind = _kind(column["type"])
     return Column(
         column["name"],

@@ -32,7 +32,9 @@ class SQLite(Dialect):
         day = sa.func.substr(value, 1, 10)
         whole = self._with_colon(value) if offsets else value
         return all_of(
-            _glob(value, _DAY), sa.func.date(day, bind("+0 days")) == day, sa.func.julianday(whole).is_not(None)
+            _glob(value, _DAY),
+            sa.func.date(day, bind("+0 days")) == day,
+            sa.func.julianday(whole).is_not(None),
         )
 
     def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:

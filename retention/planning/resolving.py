@@ -57,7 +57,7 @@ def with_declared(policy: Policy, schema: Schema) -> tuple[Schema, list[Fault]]:
     faults: list[Fault] = []
     added: list[Reference] = []
     for label, decision in policy.references.items():
-        if decision.to is None:
+        if decision.to is None or _elsewhere(policy, schema, label):
             continue
         try:
             added.append(_declared(schema, label, decision.to))
@@ -113,6 +113,8 @@ def _resolve_references(policy: Policy, schema: Schema, resolved: Resolved) -> N
             if decision.then != "as declared":
                 resolved.faults.append((("references", "*"), '"*" can only be "as declared"'))
             continue
+        if flat not in by_label and _elsewhere(policy, schema, label):
+            continue
         if flat not in by_label:
             resolved.faults.append((("references", label), _unknown_reference(schema, label)))
             continue
@@ -127,6 +129,11 @@ def _resolve_references(policy: Policy, schema: Schema, resolved: Resolved) -> N
         if flat not in named:
             fallback = "as declared" if "*" in policy.references else NO_DECISION
             resolved.decisions[reference] = _decided(reference, fallback)
+
+
+def _elsewhere(policy: Policy, schema: Schema, label: str) -> bool:
+    """TRUE for a reference that another database of the policy may have."""
+    return len(policy.databases) > 1 and label.rpartition(".")[0] not in schema.tables
 
 
 def _decided(reference: Reference, decision: str) -> str:

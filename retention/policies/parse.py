@@ -25,6 +25,7 @@ from retention.policies.policy import (
 from retention.policies.positions import key_positions, line_of
 from retention.policies.rule import Limits, Rule
 from retention.policies.statutes import Statute, StatuteKind
+from retention.policies.working_days import public_holidays
 
 Path = tuple[str | int, ...]
 _PASSWORD = re.compile(r"(://[^:/@\s\"'${}]+:)([^@\s\"'${}]+)(@)")
@@ -194,13 +195,27 @@ def _statute_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
                 cure = f'did you mean "{close[0]}"?' if close else "see `retention statutes`"
                 yield key, f'there is no statute "{item.id}"; {cure}'
             elif statute.period is None or statute.kind not in _PERIODIC:
-                yield key, f'"{item.id}" is a {statute.kind} without a period of its own'
+                yield key, f'"{item.id}" is a {statute.kind}, which is no period to count'
+            elif statute.rolls and not _has_holidays(statute.country or policy.country):
+                yield (
+                    key,
+                    f'"{item.id}" ends on a working day; write country = "NO" or the like at the '
+                    "top, so that public holidays are known",
+                )
             elif key == "keep_at_least" and statute.kind is not StatuteKind.MINIMUM:
                 yield (
                     key,
                     f'"{item.id}" is a {statute.kind}: it allows keeping, it does not require it; '
                     "a floor needs a statute of kind minimum, or a period of your own",
                 )
+
+
+def _has_holidays(country: str) -> bool:
+    try:
+        public_holidays(country, 2024)
+    except ValueError:
+        return False
+    return True
 
 
 def _database_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:

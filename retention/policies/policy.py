@@ -171,7 +171,7 @@ class Policy(BaseModel):
         assert statute.period is not None
         if statute.counted_from is not CountedFrom.EVENT:
             counted_from = statute.counted_from
-        roll = (statute.country or self.country or None) if statute.rolls else None
+        roll = (statute.country or self.country) if statute.rolls else None
         return Stage(statute.period, counted_from, roll)
 
     def limits_of(self, rule: Rule) -> Limits:

@@ -1,0 +1,206 @@
+"""forecast, diff, promises, schema: questions about the policy. Nothing here writes anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retention.cli import console
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    instant,
+    load,
+)
+from retention.cli.deciding import RuleOption
+from retention.cli.requests import known_rules
+from retention.errors import PolicyError, RetentionError, StorageError, UsageError, gravest
+
+if TYPE_CHECKING:
+    from retention.answers.charts import Screen
+    from retention.answers.difference import Compared
+    from retention.databases.database import Connection, Database
+
+AtOption = Annotated[str | None, typer.Option("--at", help="As of this instant or day.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(forecast)
+    app.command()(diff)
+    app.command()(promises)
+    app.command()(schema)
+
+
+def forecast(
+    weeks: Annotated[
+        int, typer.Option("--weeks", min=1, max=520, help="How many weeks ahead.")
+    ] = 52,
+    rule: RuleOption = None,
+    at: AtOption = None,
+    json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """How many rows fall due under each rule in the weeks to come, if nothing stops them."""
+    from retention.answers.charts import forecast_text
+    from retention.answers.forecast import Asked, forecast_object
+    from retention.answers.forecast import forecast as forecast_of
+
+    context = load(config)
+    known_rules(context, rule or [])
+    as_of = instant(at, context.policy, future=True)
+    asked = Asked(context.policy, context.file, as_of, weeks, frozenset(rule or ()))
+    outlooks, notes, codes = [], [], []
+    for name in context.policy.databases:
+        try:
+            with _opened(context, name) as (database, connection):
+                outlooks += forecast_of(database, connection, asked)
+        except RetentionError as error:
+            notes.append(str(error))
+            codes.append(error.exit_code)
+    if json:
+        console.json_object(forecast_object(asked, outlooks, notes))
+    else:
+        console.data(forecast_text(asked, outlooks, _screen()))
+    _end(notes, codes, json)
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The policy as it was.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The policy as it would be.")],
+    at: AtOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What another policy says differently, and which rows would go tonight that would not now."""
+    from retention.answers.difference import File, diff_object
+    from retention.answers.difference_text import diff_text
+    from retention.answers.wording import changes
+
+    before, after = _both(old, new)
+    as_of = instant(at, after.policy, future=True)
+    rows, notes = _compared(before, after, as_of)
+    files = File(before.policy, before.file), File(after.policy, after.file)
+    found = changes(before.policy, after.policy, as_of)
+    if json:
+        console.json_object(diff_object(*files, as_of, found, rows, notes))
+        return
+    console.data(diff_text(*files, as_of, found, rows, _screen()))
+    _end(notes, [], json)
+
+
+def promises(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Each sentence of the privacy policy, the rule that keeps it, and what its last run did."""
+    from retention.answers.promises import promises as promises_of
+    from retention.answers.promises import promises_object, promises_text
+
+    context = load(config)
+    found = promises_of(context.policy, _run_bodies(context))
+    if json:
+        console.json_object(promises_object(context.policy, found))
+    else:
+        console.data(promises_text(context.policy, found, _screen()))
+
+
+def schema() -> None:
+    """The JSON Schema of policies.toml, for editors that complete and check as one types."""
+    from retention.answers.policy_schema import policy_schema
+
+    console.json_object(policy_schema())
+
+
+def _both(old: Path, new: Path) -> tuple[Context, Context]:
+    """Both files parsed; UsageError with the faults of both."""
+    contexts, errors = [], []
+    for path in (old, new):
+        try:
+            contexts.append(load(path))
+        except PolicyError as error:
+            errors.append(error)
+    _refused(errors)
+    before, after = contexts
+    return before, after
+
+
+def _compared(old: Context, new: Context, as_of: datetime) -> tuple[Compared, list[str]]:
+    """The rows of all databases of the new policy; UsageError with the faults of both files."""
+    from retention.answers.difference import Compared, File, compared, on_databases_of, planned
+
+    moved, notes = on_databases_of(old.policy, new.policy)
+    rows, errors = Compared([], []), list[PolicyError]()
+    for name in new.policy.databases:
+        with _opened(new, name) as (database, connection):
+            plans = []
+            for file in (File(moved, old.file), File(new.policy, new.file)):
+                try:
+                    plans.append(planned(database, connection, file, as_of))
+                except PolicyError as error:
+                    errors.append(error)
+            if not errors:
+                found = compared(database, connection, *plans)
+                rows.rules.extend(found.rules)
+                rows.tables.extend(found.tables)
+    _refused(errors)
+    return rows, notes
+
+
+def _refused(errors: list[PolicyError]) -> None:
+    from retention.answers.difference import faults_of
+
+    if errors:
+        raise UsageError(faults_of(errors))
+
+
+@contextmanager
+def _opened(context: Context, name: str) -> Iterator[tuple[Database, Connection]]:
+    """One database of the policy, for reading only."""
+    from retention.connections import engine_for
+    from retention.databases.database import Database
+
+    engine = engine_for(context.policy.databases[name].url, name, context.folder)
+    database = Database(name, engine)
+    with database.connected(read_only=True) as connection:
+        yield database, connection
+
+
+def _run_bodies(context: Context) -> Iterator[dict[str, Any]]:
+    """Runs as reports read them, newest first: those that carried out a rule not met before."""
+    from retention.reports.reading import run_body
+    from retention.scheduler.nightly import ledger_of
+
+    try:
+        ledger = ledger_of(context.policy, context.folder)
+    except StorageError:
+        return
+    met: set[str] = set()
+    for run in ledger.runs(1_000):
+        steps = run.finished.body.get("steps") if run.finished else None
+        listed = steps if isinstance(steps, list) else []
+        rules = {str(step["rule"]) for step in listed if isinstance(step, dict)}
+        if run.finished is None or rules - met:
+            yield run_body(ledger, run.run_id)
+        met |= rules
+
+
+def _end(notes: list[str], codes: list[int], json: bool) -> None:
+    for note in [] if json else notes:
+        console.message(note)
+    if codes:
+        raise typer.Exit(gravest(codes))
+
+
+def _screen() -> Screen:
+    """The terminal as it is: plain ASCII for NO_COLOR, TERM=dumb and whatever is not UTF-8."""
+    from retention.answers.charts import Screen
+
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    asked = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Screen(console.width(), asked or encoding != "utf8")

@@ -1,0 +1,111 @@
+"""When rows fall due: one scan of a table that finds each row's first instant under each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect
+from retention.databases.predicates import Predicates, Stop
+from retention.databases.sql import Expression, Row, Truth, all_of, row_of
+from retention.planning.plan import Action, Plan, Step
+
+FirstDue = tuple[tuple[int | None, ...], int]
+
+
+class Unstopped(Predicates):
+    """The decisions of a plan with nothing in the way: its clocks, conditions and masks alone."""
+
+    def __init__(self, plan: Plan, dialect: Dialect) -> None:
+        super().__init__(replace(plan, floors=()), dialect)
+
+    def stops_of(self, step: Step, row: Row) -> list[Stop]:
+        """Nothing stops a row here."""
+        return []
+
+    def hold_on(self, table: str, row: Row) -> Truth | None:
+        """No hold counts here."""
+        return None
+
+
+def first_due_query(
+    plan: Plan, dialect: Dialect, table: str, series: Sequence[Sequence[Step]]
+) -> sa.Select[Any]:
+    """How many rows of `table` share the same first instants, one column for each of `series`.
+
+    Each of `series` is one step of the table as it stands at every instant, earliest first; the
+    column holds the number of the first one at which the row is due, or NULL.
+    """
+    unstopped = Unstopped(plan, dialect)
+    row = row_of(plan.schema.tables[table])
+    columns = [
+        _first_due(unstopped, steps, row).label(f"due_{number}")
+        for number, steps in enumerate(series)
+    ]
+    found = sa.select(*columns).select_from(row).subquery("found")
+    return sa.select(*found.c, sa.func.count()).group_by(*found.c)
+
+
+def count_first_due(
+    connection: sa.Connection,
+    plan: Plan,
+    dialect: Dialect,
+    table: str,
+    series: Sequence[Sequence[Step]],
+) -> list[FirstDue]:
+    """The first instants and how many rows share them."""
+    query = first_due_query(plan, dialect, table, series)
+    once: dict[str, Any] = {"compiled_cache": None}
+    return [
+        (tuple(None if item is None else int(item) for item in instants), int(count))
+        for *instants, count in connection.execute(query, execution_options=once)
+    ]
+
+
+def _first_due(unstopped: Unstopped, steps: Sequence[Step], row: Row) -> Expression:
+    """The number of the first step that takes the row; `where` and masks are looked at once."""
+    step = steps[0]
+    applies = unstopped.conditions.selects(row, step.where)
+    if step.action is Action.ANONYMIZE:
+        applies = all_of(applies, unstopped.unmasked(step, row))
+    tests = [
+        (number, unstopped.doomed(_clock_only(steps[number]), row)) for number in _changing(steps)
+    ]
+    if step.younger is None:
+        first = _searched(tests)
+    else:
+        first = sa.case(*((test, _number(at)) for at, test in tests), else_=sa.null())
+    return first if applies is None else sa.case((applies, first), else_=sa.null())
+
+
+def _changing(steps: Sequence[Step]) -> Iterator[int]:
+    """Where the line moves: a condition without a clock holds now or not at all."""
+    known: object = None
+    for number, step in enumerate(steps):
+        lines = (step.deadline, step.younger, step.when)
+        if lines != known:
+            known = lines
+            yield number
+
+
+def _clock_only(step: Step) -> Step:
+    return replace(step, action=Action.DELETE, where=None, unless=(), masks=(), early=None)
+
+
+def _searched(tests: Sequence[tuple[int, Truth]]) -> Expression:
+    """A search by halves: a row that is due at one instant is due at all later ones."""
+
+    def between(low: int, high: int) -> Expression:
+        if low == high:
+            return _number(tests[low][0]) if low < len(tests) else sa.null()
+        middle = (low + high) // 2
+        return sa.case((tests[middle][1], between(low, middle)), else_=between(middle + 1, high))
+
+    return between(0, len(tests))
+
+
+def _number(number: int) -> Expression:
+    return sa.literal_column(str(number), sa.Integer)

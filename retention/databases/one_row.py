@@ -1,0 +1,159 @@
+"""What becomes of one row: what `explain` asks of the database.
+
+The conditions are those of the preview (`GoneSets`, `Predicates`); nothing is decided here a second
+time. No value of the row is selected but its times and its own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import key_text
+from retention.databases.one_row_asking import Place, flag
+from retention.databases.one_row_clocks import RowClocks
+from retention.databases.sql import Expression
+from retention.databases.state import hold
+from retention.databases.taking import Key, key_columns, keys_of
+from retention.planning.deadlines import Deadline
+from retention.planning.plan import Action, Floor, Step
+
+_ALL = Deadline((), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What becomes of the row under one step, and everything that stops it now."""
+
+    selected: bool
+    outcome: str | None
+    stops: tuple[tuple[str, str], ...]
+
+
+class OneRow(RowClocks):
+    """Questions about one row: is it there, what becomes of it, what stops it, what goes along."""
+
+    def find(self) -> tuple[Key, datetime | None] | None:
+        """The row's key as the database spells it, and its guard; None where there is no row."""
+        row = self.row(self.table.name)
+        guard = self.plan.guard_of(self.table.name)
+        columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
+        found = self.ask(sa.select(*columns).where(self._has_key(row)))
+        return keys_of(self.table, found)[0] if found else None
+
+    def exists(self, place: Place) -> bool:
+        """TRUE where there is such a row."""
+        row = self.row(place.table)
+        query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row)
+        return bool(self.count(query.where(self.at(place, row))))
+
+    def decided(self, place: Place, indexes: Sequence[int]) -> dict[int, Decided]:
+        """For each of these steps what a night makes of the row, in one statement."""
+        row = self.row(place.table)
+        columns: list[Expression] = []
+        stops: dict[int, list[tuple[str, str]]] = {}
+        for index in indexes:
+            step = self.plan.steps[index]
+            predicates = self.sets.predicates(index)
+            found = predicates.stops_of(step, row)
+            stops[index] = [(kind, name) for kind, name, _ in found]
+            columns += [
+                flag(predicates.holding(_as_floor(step), row)).label(f"selected_{index}"),
+                predicates.outcome(step, row).label(f"outcome_{index}"),
+                *(
+                    flag(stop).label(f"stop_{index}_{number}")
+                    for number, (_, _, stop) in enumerate(found)
+                ),
+            ]
+        if not columns:
+            return {}
+        answers = self.ask(sa.select(*columns).where(self.at(place, row)).limit(1))
+        return self._decisions(stops, answers[0]) if answers else {}
+
+    def _decisions(
+        self, stops: dict[int, list[tuple[str, str]]], answer: Sequence[Any]
+    ) -> dict[int, Decided]:
+        decided, here = {}, 0
+        for index, named in stops.items():
+            flags = answer[here + 2 : here + 2 + len(named)]
+            now = tuple(name for name, flag in zip(named, flags, strict=True) if flag)
+            decided[index] = Decided(bool(answer[here]), answer[here + 1], now)
+            here += 2 + len(named)
+        return decided
+
+    def keeps(self, place: Place, floor: Floor) -> tuple[bool, bool]:
+        """Whether the floor speaks of the row, and whether it still keeps it."""
+        predicates, row = self.sets.predicates(0), self.row(place.table)
+        speaks = Floor(floor.rule, floor.table, floor.where, None, _ALL, (), floor.younger)
+        flags = (flag(predicates.holding(found, row)) for found in (speaks, floor))
+        answers = self.ask(sa.select(*flags).where(self.at(place, row)).limit(1))
+        return (bool(answers[0][0]), bool(answers[0][1])) if answers else (False, False)
+
+    def holds(self, place: Place) -> list[tuple[str, str]]:
+        """(id, table) of every hold in force on the row and on rows that would go with it."""
+        found: list[tuple[str, str]] = []
+        for name, ways in self.ways(place.table).items():
+            if not self.plan.schema.tables[name].key or not self.plan.schema.enrolled:
+                continue
+            row = self.row(name)
+            named = sa.and_(
+                hold.c.released_at.is_(None),
+                hold.c.table_name == name,
+                hold.c.row_key == key_text(self.dialect, self.plan.schema.tables[name], row),
+                self.led_to(place, ways, row),
+            )
+            query = sa.select(hold.c.hold_id).where(named).order_by(hold.c.hold_id)
+            found += [(str(hold_id), name) for (hold_id,) in self.ask(query)]
+        return found
+
+    def blockers(self, place: Place, index: int, label: str) -> int:
+        """The rows that block along the reference of that name, less those gone by then."""
+        ways = self.ways(place.table)
+        total = 0
+        for reference in self.plan.schema.references:
+            if reference.label != label or reference.parent not in ways:
+                continue
+            row = self.row(reference.table)
+            alive = self.sets.alive(index)(reference.table, row)
+            total += self.count(self.counting(row, self.under(place, reference, ways, row), alive))
+        return total
+
+    def along(self, place: Place, step: Step) -> list[tuple[str, str, int]]:
+        """(table, action, rows) of what goes, is detached or masked with the row."""
+        if step.action is Action.ANONYMIZE:
+            return self._masked_along(place, step)
+        ways = self.ways(place.table)
+        companions = self.plan.companions(place.table)
+        counts: dict[tuple[str, str], int] = {}
+        for name in companions.taken:
+            row = self.row(name)
+            counts[name, "delete"] = self.count(
+                self.counting(row, self.led_to(place, ways[name], row))
+            )
+        for reference in companions.detached:
+            row = self.row(reference.table)
+            goes = self.led_to(place, ways.get(reference.table, []), row)
+            query = self.counting(row, self.under(place, reference, ways, row), sa.not_(goes))
+            found = counts.get((reference.table, "detach"), 0) + self.count(query)
+            counts[reference.table, "detach"] = found
+        return [(table, action, count) for (table, action), count in counts.items() if count]
+
+    def _masked_along(self, place: Place, step: Step) -> list[tuple[str, str, int]]:
+        predicates = self.sets.predicates(0)
+        found = []
+        for hops in dict.fromkeys(mask.hops for mask in step.masks if mask.hops):
+            masks = predicates.masks_at(step, hops)
+            row = self.row(masks[0].table)
+            led = self.led_to(place, [hops], row)
+            count = self.count(self.counting(row, led, predicates.any_to_mask(masks, row)))
+            found += [(masks[0].table, "anonymize", count)] if count else []
+        return found
+
+
+def _as_floor(step: Step) -> Floor:
+    """A floor without end over the rows the step speaks of: it holds where the rule selects."""
+    return Floor(step.rule, step.table, step.where, None, _ALL, (), step.younger)

@@ -1,0 +1,155 @@
+"""One row, and the rows around it, as conditions; every statement asked is kept as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import NullType
+
+from retention.databases.condition_sql import ConditionSql
+from retention.databases.dialect import Dialect
+from retention.databases.gone import GoneSets
+from retention.databases.rows import Reach, all_alive
+from retention.databases.sql import Expression, Row, Truth, all_of, any_of, row_of
+from retention.databases.taking import Key
+from retention.errors import UsageError
+from retention.planning.paths import Hop
+from retention.planning.plan import Plan
+from retention.planning.schema import ColumnKind, Reference, Table
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The row asked for (`hops` empty), or the row of `table` from which `hops` lead to it."""
+
+    table: str
+    hops: tuple[Hop, ...] = ()
+
+
+def typed_key(table: Table, key: Sequence[str]) -> Key:
+    """The key as the table's columns take it; UsageError where it cannot be one."""
+    if not table.key:
+        raise UsageError(f'"{table.name}" has no primary key, so no row of it can be named')
+    if len(key) != len(table.key):
+        raise UsageError(
+            f'a row of "{table.name}" is named by {", ".join(table.key)}; '
+            f"{len(key)} value(s) were given"
+        )
+    return tuple(_typed(table, name, value) for name, value in zip(table.key, key, strict=True))
+
+
+def _typed(table: Table, name: str, value: str) -> int | str:
+    kind = table.columns[name].kind
+    if kind is ColumnKind.INTEGER:
+        if not _WHOLE.fullmatch(value) or not -(2**63) <= int(value) < 2**63:
+            raise UsageError(f'"{name}" is a whole number; nothing was looked up')
+        return int(value)
+    if kind is ColumnKind.UUID:
+        from uuid import UUID
+
+        try:
+            return str(UUID(value))
+        except ValueError:
+            raise UsageError(f'"{name}" is a UUID; nothing was looked up') from None
+    return value
+
+
+class RowAsking:
+    """Questions about one row under one plan; `statements` are those that were asked."""
+
+    def __init__(
+        self, connection: sa.Connection, dialect: Dialect, plan: Plan, table: Table, key: Key
+    ) -> None:
+        self.connection = connection
+        self.dialect = dialect
+        self.plan = plan
+        self.table = table
+        self.sets = GoneSets(plan, dialect)
+        self.reach = Reach(plan.schema, all_alive)
+        self.conditions = ConditionSql(dialect, plan.schema, all_alive)
+        self.statements: list[str] = []
+        self._key = [
+            sa.bindparam(f"key_{number}", value, type_=NullType())
+            for number, value in enumerate(key, start=1)
+        ]
+
+    def row(self, table: str) -> sa.TableClause:
+        return row_of(self.plan.schema.tables[table])
+
+    def _has_key(self, row: Row) -> Truth:
+        pairs = zip(self.table.key, self._key, strict=True)
+        return sa.and_(*(row.c[name] == value for name, value in pairs))
+
+    def at(self, place: Place, row: Row) -> Truth:
+        return self.reach.exists(row, place.hops, self._has_key)
+
+    def ways(self, table: str) -> dict[str, list[tuple[Hop, ...]]]:
+        """Every way down the `delete` references from a row of `table`, by where it ends."""
+        ways: dict[str, list[tuple[Hop, ...]]] = {}
+        waiting: list[tuple[Hop, ...]] = [()]
+        while waiting:
+            way = waiting.pop(0)
+            here = way[-1].target if way else table
+            ways.setdefault(here, []).append(way)
+            waiting += [(*way, Hop(found, True)) for found in self.plan.referring(here, "delete")]
+        return ways
+
+    def led_to(self, place: Place, ways: Sequence[tuple[Hop, ...]], row: Row) -> Truth:
+        """TRUE for a row at the end of one of the ways down from the row at `place`."""
+        return any_of(
+            *(
+                self.reach.exists(row, turned(way), lambda owner: self.at(place, owner))
+                for way in ways
+            )
+        )
+
+    def under(
+        self,
+        place: Place,
+        reference: Reference,
+        ways: dict[str, list[tuple[Hop, ...]]],
+        row: Row,
+    ) -> Truth:
+        """TRUE for a row that refers along `reference` to the row at `place` or its companions."""
+        led = [(*way, Hop(reference, True)) for way in ways[reference.parent]]
+        return self.led_to(place, led, row)
+
+    def counting(self, row: Row, *conditions: Truth | None) -> sa.Select[Any]:
+        return sa.select(sa.func.count()).select_from(row).where(all_of(*conditions))
+
+    def count(self, query: sa.Select[Any]) -> int:
+        return int(self.ask(query)[0][0])
+
+    def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
+        self.statements.append(_text(query, self.connection))
+        return self.connection.execute(query).fetchall()
+
+
+def turned(hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
+    return tuple(Hop(hop.reference, not hop.down) for hop in reversed(hops))
+
+
+def flag(condition: Expression) -> Expression:
+    return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
+
+
+def _text(query: sa.Select[Any], connection: sa.Connection) -> str:
+    """The statement with the values it binds; the key stays `:key_1`, for the reader to fill in."""
+    renderer: Any = type(connection.dialect)
+    compiled = query.compile(dialect=renderer(paramstyle="named"))
+    values = compiled.params
+
+    def shown(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in values or name.startswith("key_"):
+            return found[0]
+        value = values[name]
+        return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+    return re.sub(r"(?<![:\w]):(\w+)", shown, str(compiled)) + ";"
