@@ -28,8 +28,11 @@ demo: $(VENV)/installed
 	@$(BIN)/retention enroll --all
 	@$(BIN)/retention check
 	@$(BIN)/retention plan
-	@$(BIN)/retention run --all
-	@$(BIN)/retention report last --html demo/report.html
+	@$(BIN)/retention run --all 2>/dev/null >/dev/null
+	@echo; echo "The night:"; echo
+	@$(BIN)/retention report last
+	@$(BIN)/retention report last --html demo/report.html >/dev/null
+	@$(BIN)/retention run >/dev/null && echo && echo "A second run the same night finds nothing to do."
 	@echo
 	@echo "The report is demo/report.html. Next, with $(BIN)/retention:"
 	@echo "  retention plan --at 2027-06-01   what a night next summer would do"
@@ -38,7 +41,7 @@ demo: $(VENV)/installed
 	@echo "  retention report                 every run; retention ledger verify"
 
 test: $(VENV)/tested
-	$(BIN)/python -m pytest -q -m "not faults"
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not faults"
 
 faults: $(VENV)/tested
 	$(BIN)/python -m pytest -q -m faults

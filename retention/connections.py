@@ -63,7 +63,13 @@ def engine_for(url: str, name: str, folder: Path) -> sa.Engine:
     parsed = _parsed(expand(url, name), name)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, folder)
-    driver, module, extra = _DRIVERS.get(parsed.drivername, (parsed.drivername, "", ""))
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise UsageError(
+            f'{name}: "{backend}" is no database this program speaks; '
+            "write sqlite, postgresql or mariadb"
+        )
+    driver, module, extra = _DRIVERS.get(parsed.drivername, (parsed.drivername, "", backend))
     try:
         return sa.create_engine(
             parsed.set(drivername=driver),

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from retention.cli import (
+    answers,
     console,
     deciding,
     forecasts,
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, deciding, working, statutes, forecasts):
+for module in (setting_up, deciding, working, statutes, forecasts, answers):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(ledger.ledger_app, name="ledger")

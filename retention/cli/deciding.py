@@ -115,7 +115,8 @@ def plan(
             count_body(name, count) | {"limit": ruling.refused or None, "portion": ruling.most}
             for count, ruling in zip(found.counts, found.rulings, strict=True)
         ]
-        bodies += floor_bodies(found.plan, found.kept)
+        floors = floor_bodies(found.plan, found.kept)
+        bodies += [body for body in floors if not rule or body["rule"] in rule]
         notes += found.notes
     if json:
         sha = context.policy.sha256

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def forecast(
     weeks: Annotated[
-        int, typer.Option("--weeks", min=1, max=520, help="How many weeks ahead.")
+        int, typer.Option("--weeks", min=1, max=156, help="How many weeks ahead.")
     ] = 52,
     rule: RuleOption = None,
     at: AtOption = None,

@@ -97,6 +97,9 @@ def enroll(
         return
     if moved and clone:
         raise UsageError("--moved and --clone exclude each other; nothing was done")
+    for found in databases:
+        with found.connected():
+            pass
     engine = engine_for(context.policy.ledger.url, "ledger", context.folder)
     ledger = open_ledger(engine, create=True, at=now())
     act = enroll_moved if moved else enroll_clone if clone else enroll_one

@@ -46,10 +46,10 @@ class ColumnClock:
         """TRUE for NULL and every other spelling of "no date"."""
         value = self.value
         kinds: list[Truth] = [value.is_(None)]
-        if self.spec.form is ClockForm.TEXT or self._numeric_text():
+        if self.spec.form is ClockForm.TEXT or self._numeric_text() or self._mixed():
             kinds += [sa.func.trim(value) == bind(""), value.like(bind("0000-00-00%"))]
         if self.spec.form in UNITS:
-            kinds.append(all_of(self.dialect.is_number(value, self.column), self._number() <= 0))
+            kinds.append(all_of(self.readable(), self._number() <= 0))
         if self.spec.form in (ClockForm.DATE, ClockForm.TIMESTAMP):
             kinds.append(self.dialect.zero_date(value))
         return is_true(any_of(*kinds, *self._declared_missing()))
@@ -128,7 +128,8 @@ class ColumnClock:
         return self.spec.form in UNITS and not self._mixed() and self.column.kind is ColumnKind.TEXT
 
     def _mixed(self) -> bool:
-        return self.dialect.name == "sqlite"
+        """TRUE where one column may hold numbers and text side by side."""
+        return self.dialect.name == "sqlite" and self.spec.form in UNITS
 
     def _declared_missing(self) -> list[Truth]:
         found: list[Truth] = []
@@ -149,7 +150,10 @@ class ColumnClock:
 class ClockSql:
     """A whole clock over a row: own columns, rows referred to, child rows."""
 
-    def __init__(self, dialect: Dialect, schema: Schema, clock: Clock, alive: Alive) -> None:
+    def __init__(
+        self, dialect: Dialect, schema: Schema, clock: Clock, alive: Alive, now: Cutoff
+    ) -> None:
+        self.now = now
         self.dialect = dialect
         self.schema = schema
         self.clock = clock
@@ -166,6 +170,12 @@ class ClockSql:
 
     def undecidable(self, row: Row) -> Truth:
         """TRUE where a value that counts cannot be read as a time."""
+        required = [
+            self._any(row, spec, lambda item: item.undecidable()) for spec in self.clock.requires
+        ]
+        return any_of(self._undecidable(row), *required)
+
+    def _undecidable(self, row: Row) -> Truth:
         columns = self.clock.columns
         if self.clock.choice is Choice.ALL:
             found = [
@@ -189,7 +199,9 @@ class ClockSql:
 
         May be unknown for a NULL; so that an index can serve it, it is not wrapped.
         """
-        required = [self._has(row, spec) for spec in self.clock.requires]
+        required = [
+            self._any(row, spec, lambda item: item.before(self.now)) for spec in self.clock.requires
+        ]
         return all_of(*required, self._chosen(row, cutoff))
 
     def _chosen(self, row: Row, cutoff: Cutoff) -> Truth:

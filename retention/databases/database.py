@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from retention.connections import sqlite_file
 from retention.databases.dialect import Dialect
-from retention.databases.faults import database_faults
+from retention.databases.faults import CONNECTING, database_faults
 from retention.databases.mariadb import MariaDB
 from retention.databases.postgresql import PostgreSQL
 from retention.databases.reflection import reflect, sample
@@ -79,12 +79,15 @@ class Database:
             raise UsageError(
                 f"{self.name}: there is no SQLite database at {file}; nothing was done"
             )
-        with database_faults("connecting", self.name), self.engine.connect() as connection:
-            for statement in _SETTINGS[self.dialect.name]:
-                connection.exec_driver_sql(statement)
-            if read_only:
-                connection.exec_driver_sql(_READ_ONLY[self.dialect.name])
-            connection.commit()
+        with database_faults(CONNECTING, self.name):
+            connection = self.engine.connect()
+        with closing(connection):
+            with database_faults("setting up the connection", self.name):
+                for statement in _SETTINGS[self.dialect.name]:
+                    connection.exec_driver_sql(statement)
+                if read_only:
+                    connection.exec_driver_sql(_READ_ONLY[self.dialect.name])
+                connection.commit()
             connection.info["retention_writes"] = not read_only
             yield connection
 

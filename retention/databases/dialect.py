@@ -14,6 +14,8 @@ from retention.planning.schema import Column, ColumnKind, Table
 from retention.policies.calendar import Cutoff
 from retention.policies.masking import Network
 
+_NO_TIME = timedelta(0)
+
 
 class Dialect:
     """How one engine says what the statements need; differences from the standard only."""
@@ -68,7 +70,7 @@ class Dialect:
         return sa.case((size == 16, flat.concat(bind(":00"))), else_=flat)
 
     def is_digits(self, value: Expression) -> Truth:
-        """TRUE for text of one to eighteen digits."""
+        """TRUE for text of up to eighteen digits, with or without a minus."""
         raise NotImplementedError
 
     def is_number(self, value: Expression, column: Column) -> Truth:
@@ -131,13 +133,26 @@ def wall_time(moment: datetime, stored_in: str) -> datetime:
     """
     zone = ZoneInfo(stored_in)
     local = moment.astimezone(zone)
-    wall = local.replace(tzinfo=None, fold=0)
+    wall = local.replace(tzinfo=None, fold=0) - _skipped(moment, zone)
     if local.fold or not _comes_twice(wall, zone):
         return wall
     wall = wall.replace(second=0, microsecond=0)
     while _comes_twice(wall - timedelta(minutes=1), zone):
         wall -= timedelta(minutes=1)
     return wall
+
+
+def _skipped(moment: datetime, zone: ZoneInfo) -> timedelta:
+    """How much of the time before `moment` the clocks skipped, while that is still in doubt.
+
+    Applications store times that were skipped; what they mean by them may come after `moment`.
+    """
+    offset = moment.astimezone(zone).utcoffset() or _NO_TIME
+    gap = offset - ((moment - timedelta(hours=3)).astimezone(zone).utcoffset() or _NO_TIME)
+    if gap <= _NO_TIME:
+        return _NO_TIME
+    still = (moment - gap).astimezone(zone).utcoffset() or _NO_TIME
+    return gap if still < offset else _NO_TIME
 
 
 def _comes_twice(wall: datetime, zone: ZoneInfo) -> bool:

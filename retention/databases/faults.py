@@ -14,6 +14,9 @@ _TRANSIENT_NUMBERS = {1213, 1205, 1020}
 _LOST_NUMBERS = {2006, 2013, 1927, 4031, 1053}
 
 
+CONNECTING = "connecting"
+
+
 class ConnectionLost(DatabaseFailure):
     """The connection is gone; whether an open COMMIT took place is not known."""
 
@@ -34,6 +37,12 @@ def database_faults(what: str, database: str) -> Iterator[None]:
 def failure(fault: DBAPIError, what: str, database: str) -> DatabaseFailure:
     """The error a person may see for a driver's error."""
     state, transient = _state(fault)
+    if what == CONNECTING:
+        return DatabaseFailure(
+            f"{database}: no connection ({state}); nothing was done. Is the server running, and may "
+            "this account connect?",
+            sqlstate=state,
+        )
     detail = _constraint(fault)
     told = f"{database}: {what} failed ({state}{detail}); it was rolled back"
     if fault.connection_invalidated or _is_lost(fault):

@@ -6,16 +6,18 @@ however many rules work on one another.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialect import Dialect
 from retention.databases.predicates import Predicates
-from retention.databases.rows import Alive
+from retention.databases.rows import Alive, Reach, all_alive
 from retention.databases.sql import Row, Truth, all_of, any_of, joined, row_of
 from retention.databases.taking import set_columns
-from retention.planning.plan import Action, Plan, Step
+from retention.planning.paths import Hop
+from retention.planning.plan import Action, ColumnMask, Plan, Step
 from retention.planning.schema import Reference
 
 
@@ -31,8 +33,9 @@ class GoneSets:
     def predicates(self, index: int) -> Predicates:
         """The decisions of the step at `index`, after the steps before it."""
         if index not in self._predicates:
+            masked = partial(self._masked_before, index)
             self._predicates[index] = Predicates(
-                self.plan, self.dialect, self.alive(index), self._taken_by
+                self.plan, self.dialect, self.alive(index), self._taken_by, masked
             )
         return self._predicates[index]
 
@@ -88,6 +91,17 @@ class GoneSets:
 
     def _taken_by(self, step: Step, row: Row) -> Truth:
         return self.among(self.plan.steps.index(step), step.table, row)
+
+    def _masked_before(self, index: int, mask: ColumnMask, row: Row) -> Truth:
+        """TRUE where a step before `index` masks this column of the row."""
+        found: list[Truth] = []
+        for position, step in enumerate(self.plan.steps[:index]):
+            for other in step.masks:
+                if (other.table, other.column) == (mask.table, mask.column):
+                    ups = tuple(Hop(hop.reference, down=False) for hop in reversed(other.hops))
+                    masked = partial(self.among, position, step.table)
+                    found.append(Reach(self.plan.schema, all_alive).exists(row, ups, masked))
+        return any_of(*found)
 
     def _takes(self, step: Step, table: str) -> bool:
         return step.action is Action.DELETE and (

@@ -44,7 +44,7 @@ class MariaDB(Dialect):
         return sa.case((sa.func.char_length(value) > 13, tail), else_=bind(""))
 
     def is_digits(self, value: Expression) -> Truth:
-        return matches(value, r"^[0-9]{1,18}$")
+        return matches(value, r"^-?[0-9]{1,18}$")
 
     def zero_date(self, value: Expression) -> Truth:
         return value == bind("0000-00-00")

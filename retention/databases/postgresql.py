@@ -50,7 +50,7 @@ class PostgreSQL(Dialect):
         return sa.func.coalesce(found, bind(""))
 
     def is_digits(self, value: Expression) -> Truth:
-        return matches(value, r"^\d{1,18}$")
+        return matches(value, r"^-?\d{1,18}$")
 
     def truncated(self, value: Expression, column: Column, unit: str) -> Expression:
         if column.kind in (ColumnKind.TEXT, ColumnKind.OTHER):

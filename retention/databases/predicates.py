@@ -46,11 +46,13 @@ class Predicates:
         dialect: Dialect,
         alive: Alive = all_alive,
         taken: Callable[[Step, Row], Truth] | None = None,
+        masked: Callable[[ColumnMask, Row], Truth] | None = None,
     ) -> None:
         self.plan = plan
         self.dialect = dialect
         self.alive = alive
         self.taken = taken or (lambda step, row: is_true(self.doomed(step, row)))
+        self.masked = masked
         self.reach = Reach(plan.schema, alive)
         self.conditions = ConditionSql(dialect, plan.schema, alive)
         self.masks = MaskSql(dialect)
@@ -119,7 +121,7 @@ class Predicates:
 
     def _sql(self, clock: Clock) -> ClockSql:
         # clocks are read as they were before the run: rows that this run takes still count
-        return ClockSql(self.dialect, self.plan.schema, clock, all_alive)
+        return ClockSql(self.dialect, self.plan.schema, clock, all_alive, self.plan.now)
 
     def _by_deadline(self, clock: Clock, row: Row, deadline: Deadline) -> Truth:
         """TRUE where the clock's start lies before the row's line."""
@@ -316,7 +318,9 @@ class Predicates:
         table = self.plan.schema.tables[mask.table]
         differs = self.masks.differs(row, table, table.columns[mask.column], mask.mask)
         protected = self.protected(mask, row)
-        return differs if protected is None else sa.and_(differs, sa.not_(protected))
+        if protected is not None:
+            differs = sa.and_(differs, sa.not_(protected))
+        return differs if self.masked is None else sa.and_(differs, sa.not_(self.masked(mask, row)))
 
     def any_to_mask(self, masks: list[ColumnMask], row: Row) -> Truth:
         """TRUE where one of the masks has work on the row, and no hold lies on it."""

@@ -14,6 +14,7 @@ from retention.planning.schema import Column
 from retention.policies.calendar import Cutoff
 from retention.policies.masking import Network
 
+_TIMED = "??????????[ T][0-9][0-9]:[0-9][0-9]*"
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*"
 
 
@@ -28,12 +29,14 @@ class SQLite(Dialect):
     locks_rows = False
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:
-        """`date()` with a modifier gives back every real day unchanged; `julianday()` knows every time of day."""
+        """`date()` with a modifier keeps real days only; `julianday()` knows every time of day."""
         day = sa.func.substr(value, 1, 10)
         whole = self._with_colon(value) if offsets else value
         return all_of(
             _glob(value, _DAY),
             sa.func.date(day, bind("+0 days")) == day,
+            sa.or_(sa.func.length(value) == 10, _glob(value, _TIMED)),
+            sa.func.substr(value, 12, 2) < bind("24"),
             sa.func.julianday(whole).is_not(None),
         )
 
@@ -70,7 +73,9 @@ class SQLite(Dialect):
         return all_of(
             sa.func.typeof(value) == bind("text"),
             sa.func.length(value).between(1, 18),
-            sa.not_(_glob(value, "*[^0-9]*")),
+            sa.not_(_glob(value, "?*[^0-9]*")),
+            _glob(value, "[-0-9]*"),
+            value != bind("-"),
         )
 
     def is_number(self, value: Expression, column: Column) -> Truth:

@@ -34,7 +34,9 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
         return Ruling()
     if limits.over_limit == "portion" and not whole and allowed is None:
         return Ruling(most=most)
-    return Ruling(refused=_sentence(count, "every datable row of the table" if whole else broken))
+    if whole:
+        return Ruling(refused=_sentence(count, 'whole_table = "refuse"', _WHOLE))
+    return Ruling(refused=_sentence(count, broken, _PORTION))
 
 
 def _takes_everything(count: StepCount) -> bool:
@@ -42,18 +44,26 @@ def _takes_everything(count: StepCount) -> bool:
     return (
         limits.whole_table == "refuse"
         and limits.share_of_table < 1
-        and count.rows > limits.share_min_rows
+        and count.datable > limits.share_min_rows
         and count.due == count.datable
     )
 
 
-def _sentence(count: StepCount, broken: str) -> str:
+_PORTION = (
+    'or write over_limit = "portion" under [limits] to take what the limit allows each night.'
+)
+_WHOLE = (
+    'or write whole_table = "allow" under the limits of the rule: these are all rows of the table '
+    "that have a date."
+)
+
+
+def _sentence(count: StepCount, broken: str, way_on: str) -> str:
     step = count.step
     return (
         f"rules.{step.rule} would {step.action} {count.due} of {count.rows} rows of "
         f'"{step.table}"; the limit is {broken}. Nothing was {_past(step.action)}. If this is '
-        f"right, allow it once with `retention run --allow {step.rule}={count.due}`, or write "
-        f'over_limit = "portion" under [limits] to take what the limit allows each night.'
+        f"right, allow it once with `retention run --allow {step.rule}={count.due}`, {way_on}"
     )
 
 

@@ -192,6 +192,25 @@ def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
                 f'"{reference.label}" refers to "{reference.parent}", which loses rows, and has no '
                 'decision: it counts as "block"',
             )
+    yield from dict.fromkeys(_lost_evidence(plan))
+
+
+def _lost_evidence(plan: Plan) -> Iterator[Fault]:
+    """A rule that deletes what another rule's clock will still need on a later night."""
+    for eraser in plan.steps:
+        if eraser.action is not Action.DELETE:
+            continue
+        lost = {eraser.table, *plan.companions(eraser.table).taken}
+        for reader in plan.steps:
+            if reader.rule == eraser.rule or reader.clock is None:
+                continue
+            for path in reader.clock.evidence():
+                if path.reads_children and path.table in lost:
+                    yield (
+                        ("rules", reader.rule, "start"),
+                        f"the clock reads {path.table}.{path.column}, which rules.{eraser.rule} "
+                        "deletes on its own clock: from then on it starts from what is left",
+                    )
 
 
 def _undecided(policy: Policy, plan: Plan) -> Iterator[Reference]:

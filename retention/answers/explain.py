@@ -1,0 +1,138 @@
+"""One row's whole story: why it is still here, when it goes, what goes with it, who decided.
+
+`explain` asks the database about the row (`one_row`) and the ledger about what is gone; every
+instant comes from the calendar. No value of the row is told but the times that clocks read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from retention.answers.row_proof import Untold, Wanted, search
+from retention.answers.row_rules import Asked, RuleTeller
+from retention.answers.row_story import Story
+from retention.databases.database import Connection, Database
+from retention.databases.faults import database_faults
+from retention.databases.one_row import OneRow
+from retention.databases.one_row_asking import typed_key
+from retention.databases.state import has_marker_table, read_marker
+from retention.errors import DatabaseFailure, StorageError, UsageError
+from retention.ledger.entry import Kind
+from retention.ledger.keys import KeyFolder
+from retention.ledger.store import Ledger
+from retention.planning.make import make_plan
+from retention.planning.paths import PathFault, known_table
+
+_NOT_KEPT = "there is no row with that key now"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where the proof is: the ledger with its keys, or why there is none."""
+
+    ledger: Ledger | None
+    keys: KeyFolder
+    missing: str = ""
+
+
+def explain(asked: Asked, database: Database, connection: Connection, books: Books) -> Story:
+    """The story of one row; UsageError where it is neither in the database nor in the ledger."""
+    schema = database.schema(connection, asked.policy)
+    try:
+        table = known_table(schema, asked.table)
+    except PathFault as fault:
+        raise UsageError(f"{fault}. Nothing was looked up") from fault
+    key = typed_key(table, asked.key)
+    plan = make_plan(asked.policy, database.name, schema, asked.as_of)
+    ids = _database_ids(database, connection, books.ledger)
+    row = OneRow(connection, database.dialect, plan, table, key)
+    teller = RuleTeller(asked, plan, row, _reviews(books.ledger))
+    with database_faults("explaining the row", database.name), connection.begin():
+        found = _find(row)
+        rules, others = teller.rules() if found else ((), ())
+    here = Story(
+        database.name,
+        table.name,
+        asked.as_of,
+        asked.policy.sha256,
+        "here" if found else "gone",
+        rules,
+        others,
+        (),
+        (),
+        (books.missing,) if books.missing else (),
+        tuple(row.statements),
+    )
+    guarded = plan.guard_of(table.name) is not None
+    wanted = Wanted(ids, table.name, found[0] if found else key, bool(found), None, guarded)
+    return _with_proof(here, books, replace(wanted, guard=found[1]) if found else wanted)
+
+
+def _find(row: OneRow) -> tuple[tuple[int | str, ...], datetime | None] | None:
+    try:
+        with database_faults("looking up the row", row.table.name):
+            return row.find()
+    except DatabaseFailure as failure:
+        if not failure.sqlstate.startswith("22"):
+            raise
+        names = ", ".join(row.table.key)
+        raise UsageError(
+            f"what was given cannot be a value of {names}; nothing was found"
+        ) from failure
+
+
+def _with_proof(story: Story, books: Books, wanted: Wanted) -> Story:
+    """The story with what the ledger proves; UsageError where nobody ever knew of the row."""
+    gone = story.state == "gone"
+    if books.ledger is None:
+        if gone:
+            raise StorageError(f"{_NOT_KEPT}, and no ledger to look in. {books.missing}")
+        return story
+    proofs, untold = search(books.ledger, books.keys, wanted)
+    done = "erased" if gone else "anonymized"
+    if not gone:
+        masked = any(found.outcome == "anonymized" for found in story.rules)
+        known = any(proof.done == "anonymized" for proof in proofs)
+        doubts = () if known or not masked else _only(untold, done)
+        return replace(
+            story, state="anonymized" if masked else "here", proofs=proofs, untold=doubts
+        )
+    if any(proof.done == "erased" for proof in proofs):
+        return replace(story, state="erased", proofs=proofs)
+    doubts = _only(untold, done)
+    if not proofs and not doubts:
+        raise UsageError(
+            f'{story.database}: "{story.table}" has no row with that key, and no entry of the '
+            "ledger erased one. Nothing else is known of it"
+        )
+    state = "erased in counts" if doubts else "gone"
+    return replace(story, state=state, proofs=proofs, untold=doubts)
+
+
+def _only(untold: tuple[Untold, ...], done: str) -> tuple[Untold, ...]:
+    return tuple(found for found in untold if found.done == done)
+
+
+def _database_ids(
+    database: Database, connection: Connection, ledger: Ledger | None
+) -> frozenset[str]:
+    """The database's id in the ledger: by its marker, else every id it was enrolled under."""
+    if ledger is None:
+        return frozenset()
+    if has_marker_table(connection):
+        with database_faults("reading the marker", database.name), connection.begin():
+            marker = read_marker(connection, ledger.ledger_id)
+        if marker is not None:
+            return frozenset({marker.database_id})
+    return frozenset(own for own, name in ledger.databases().items() if name == database.name)
+
+
+def _reviews(ledger: Ledger | None) -> dict[str, tuple[datetime, date | None]]:
+    """For every hold since when it is in force and when it is to be looked at again."""
+    found: dict[str, tuple[datetime, date | None]] = {}
+    for entry in ledger.entries(kinds={Kind.HOLD_PLACED}) if ledger else ():
+        review = entry.body.get("review_on")
+        day = date.fromisoformat(review) if isinstance(review, str) else None
+        found[str(entry.body.get("hold_id"))] = (entry.at, day)
+    return found

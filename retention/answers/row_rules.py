@@ -1,0 +1,198 @@
+"""What each rule makes of one row: its clock, its instant, its outcome, what stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from retention.answers.row_story import HeldBy, NextRun, RuleStory, Stop, words_of
+from retention.answers.row_times import Instant, Read, instant_of, told
+from retention.databases.one_row import Decided, OneRow
+from retention.databases.one_row_asking import Place
+from retention.databases.one_row_clocks import Start
+from retention.planning.clocks import Clock
+from retention.planning.deadlines import Deadline
+from retention.planning.plan import Action, Floor, Plan, Step
+from retention.policies.calendar import Term
+from retention.policies.periods import Periods
+from retention.policies.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The question: the row, the instant, and how to learn when a rule runs.
+
+    `first_run` gives a rule's first run at or after an instant, None where it has no schedule.
+    """
+
+    policy: Policy
+    table: str
+    key: tuple[str, ...]
+    as_of: datetime
+    next_runs: Mapping[str, NextRun]
+    first_run: Callable[[str, datetime], datetime | None]
+
+
+class RuleTeller:
+    """The rules' part of the story, for a row that is there."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        plan: Plan,
+        row: OneRow,
+        reviews: Mapping[str, tuple[datetime, date | None]],
+    ) -> None:
+        self.asked = asked
+        self.plan = plan
+        self.row = row
+        self.reviews = reviews
+
+    def rules(self) -> tuple[tuple[RuleStory, ...], tuple[str, ...]]:
+        """What each rule makes of the row; and the rules on its table that do not select it."""
+        table, stories = self.row.table.name, list[RuleStory]()
+        others: dict[str, None] = {}
+        for place, indexes in self._places().items():
+            for index, decided in self.row.decided(place, indexes).items():
+                if decided.selected:
+                    stories.append(self._step(place, index, decided))
+                elif not place.hops:
+                    others[self.plan.steps[index].rule] = None
+        for floor in self.plan.floors_on(table):
+            speaks, holding = self.row.keeps(Place(table), floor)
+            if speaks:
+                stories.append(self._floor(floor, holding))
+            else:
+                others[floor.rule] = None
+        spoken = {story.rule.name for story in stories}
+        return tuple(stories), tuple(name for name in others if name not in spoken)
+
+    def _places(self) -> dict[Place, list[int]]:
+        """The row, and the rows it goes with or is masked with; the steps that act there."""
+        table = self.row.table.name
+        places: dict[Place, list[int]] = {}
+        for index, step in enumerate(self.plan.steps):
+            if step.table == table:
+                places.setdefault(Place(table), []).append(index)
+            ways = self.row.ways(step.table).get(table, [])
+            if step.action is Action.ANONYMIZE:
+                ways = [*dict.fromkeys(mask.hops for mask in step.masks if mask.table == table)]
+            for way in ways:
+                if way:
+                    places.setdefault(Place(step.table, way), []).append(index)
+        return places
+
+    def _step(self, place: Place, index: int, decided: Decided) -> RuleStory:
+        step = self.plan.steps[index]
+        rule = self.asked.policy.rules[step.rule]
+        kind, _, name = (decided.outcome or "taken").partition(":")
+        due, reads, words = self._due(place, step, kind)
+        named = dict.fromkeys((*decided.stops, *([(kind, name)] if kind == "kept" else [])))
+        stops = tuple(self._stop(place, index, *found) for found in named)
+        story = RuleStory(
+            rule,
+            str(step.action),
+            step.table,
+            ", ".join(hop.reference.label for hop in place.hops),
+            words,
+            reads,
+            due,
+            {"done": "anonymized", "deleted": "deleted instead"}.get(kind, kind),
+            name,
+            stops,
+            tuple(self.row.along(place, step)),
+            self.asked.next_runs.get(step.rule),
+        )
+        at = story.earliest(self.asked.as_of)
+        if at is None or story.outcome in ("anonymized", "deleted instead"):
+            return story
+        return replace(story, goes_at=self.asked.first_run(step.rule, max(at, self.asked.as_of)))
+
+    def _due(
+        self, place: Place, step: Step, outcome: str
+    ) -> tuple[Instant | None, tuple[Read, ...], str]:
+        """When the action is due, what its clock read, and the rule's own words."""
+        rule = self.asked.policy.rules[step.rule]
+        if step.clock is None:
+            text = rule.delete_when if step.action is Action.DELETE else rule.anonymize_when
+            return None, (), f"as soon as {text}"
+        found: list[tuple[Instant, tuple[Read, ...], str]] = []
+        own = rule.delete_after if step.action is Action.DELETE else rule.anonymize_after
+        for deadline, periods in ((step.deadline, own), (step.early, rule.delete_after)):
+            if deadline is not None and periods is not None:
+                found.append(self._dated(place, step.rule, step.clock, deadline, periods))
+        first, *early = found
+        reached = first[0].at is not None and first[0].at <= self.asked.as_of
+        if early and not reached and outcome not in ("running", "not started", "undecidable"):
+            return early[0]
+        return first
+
+    def _dated(
+        self, place: Place, name: str, clock: Clock, deadline: Deadline, periods: Periods
+    ) -> tuple[Instant, tuple[Read, ...], str]:
+        rule = self.asked.policy.rules[name]
+        start = self.row.start(place, clock, deadline)
+        assert start is not None
+        term, chosen = self._term(name, periods, start)
+        words = words_of(rule, chosen, clock.text)
+        return instant_of(term, clock, start), told(clock, start), words
+
+    def _term(self, name: str, periods: Periods, start: Start) -> tuple[Term | None, str]:
+        """The term of the row's choice, and its words; None for a row that has no period."""
+        by = f" (chosen by {periods.by})" if periods.by is not None else ""
+        if start.choice is None:
+            return None, f"no period{by}"
+        _, items = periods.choices[start.choice]
+        term = self.asked.policy.term(self.asked.policy.rules[name], items)
+        return term, ", then ".join(map(str, items)) + by
+
+    def _floor(self, floor: Floor, holding: bool) -> RuleStory:
+        rule = self.asked.policy.rules[floor.rule]
+        periods = rule.keep_at_least
+        assert periods is not None
+        due, reads, words = Instant(None, "never"), tuple[Read, ...](), str(periods)
+        if floor.clock is not None:
+            place = Place(floor.table)
+            due, reads, words = self._dated(place, floor.rule, floor.clock, floor.deadline, periods)
+        outcome = "keeps" if holding else "over"
+        words = f"at least {words}"
+        return RuleStory(
+            rule, "keep", floor.table, "", words, reads, due, outcome, "", (), (), None
+        )
+
+    def _stop(self, place: Place, index: int, kind: str, name: str) -> Stop:
+        if kind == "held":
+            only = self.plan.steps[index].action is Action.ANONYMIZE
+            return Stop(kind, name, holds=tuple(self._holds(place, only)))
+        if kind == "blocked":
+            return Stop(kind, name, rows=self.row.blockers(place, index, name))
+        if kind == "kept":
+            floors = [floor for floor in self.plan.floors if floor.rule == name]
+            return Stop(
+                kind, name, self._until(place, floors[0]), rule=self.asked.policy.rules[name]
+            )
+        return Stop(kind, name)
+
+    def _holds(self, place: Place, only: bool) -> Iterator[HeldBy]:
+        for hold_id, table in self.row.holds(place):
+            if not only or table == place.table:
+                yield HeldBy(hold_id, table, *self.reviews.get(hold_id, (None, None)))
+
+    def _until(self, place: Place, floor: Floor) -> Instant:
+        """Until when the floor keeps the row: as long as the last of the rows it speaks of."""
+        periods = self.asked.policy.rules[floor.rule].keep_at_least
+        if floor.clock is None or floor.deadline.forever or periods is None:
+            return Instant(None, "never")
+        starts = self.row.keepers(place, floor)
+        if starts is None and floor.table == place.table:
+            own = self.row.start(place, floor.clock, floor.deadline)
+            starts = [own] if own else []
+        if not starts:
+            return Instant(None, "unknown")
+        ends: list[Instant] = []
+        for start in starts:
+            term, _ = self._term(floor.rule, periods, start)
+            ends.append(instant_of(term, floor.clock, start))
+        open_end = next((end for end in ends if end.at is None), None)
+        return open_end or max(ends, key=lambda end: end.at or self.asked.as_of)

@@ -1,0 +1,128 @@
+"""One row's story as data: what each rule makes of it, what stops that, what the ledger proves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from retention.answers.row_proof import Proof, Untold
+from retention.answers.row_times import Instant, Read
+from retention.policies.periods import StatuteId
+from retention.policies.rule import Rule
+
+HARD = ("held", "blocked", "unless")
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """When a rule runs next by its schedule; `now`: a run at this instant carries it out."""
+
+    now: bool
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """A legal hold in force, on the row or on a row of `table` that would go with it."""
+
+    hold_id: str
+    table: str
+    since: datetime | None
+    review_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What stops an action now: `kind` is held, kept, blocked, unless or deleted."""
+
+    kind: str
+    name: str
+    until: Instant | None = None
+    rows: int | None = None
+    holds: tuple[HeldBy, ...] = ()
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStory:
+    """One rule's action on the row, or on the row of `table` it goes with (`through`)."""
+
+    rule: Rule
+    action: str
+    table: str
+    through: str
+    words: str
+    reads: tuple[Read, ...]
+    due: Instant | None
+    outcome: str
+    by: str
+    stops: tuple[Stop, ...]
+    along: tuple[tuple[str, str, int], ...]
+    next_run: NextRun | None
+    goes_at: datetime | None = None
+
+    @property
+    def names_statutes(self) -> bool:
+        """TRUE where a period of the rule is a statute's."""
+        rule = self.rule
+        found = (rule.keep_at_least, rule.anonymize_after, rule.delete_after)
+        return any(
+            isinstance(item, StatuteId) for periods in found if periods for item in periods.items()
+        )
+
+    def earliest(self, as_of: datetime) -> datetime | None:
+        """The instant from which nothing known stops the action; None where there is none."""
+        if self.outcome == "taken":
+            return as_of
+        if any(stop.kind in HARD for stop in self.stops):
+            return None
+        if self.due is None:
+            start: datetime | None = as_of if self.outcome in ("due", "kept") else None
+        else:
+            start = self.due.at
+        ends = [stop.until.at if stop.until else None for stop in self.stops if stop.kind == "kept"]
+        known = [end for end in ends if end is not None]
+        if start is None or len(known) < len(ends):
+            return None
+        return max(start, *known) if known else start
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything there is to say of one row; `state` is here, anonymized, erased, …"""
+
+    database: str
+    table: str
+    as_of: datetime
+    policy_sha256: str
+    state: str
+    rules: tuple[RuleStory, ...]
+    others: tuple[str, ...]
+    proofs: tuple[Proof, ...]
+    untold: tuple[Untold, ...]
+    notes: tuple[str, ...]
+    statements: tuple[str, ...]
+
+    @property
+    def leaving(self) -> RuleStory | None:
+        """The deletion that comes first of those that nothing stops for good."""
+        dated = [(at, story) for story in self.deletions() if (at := story.earliest(self.as_of))]
+        return min(dated, key=lambda pair: pair[0])[1] if dated else None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """From when on the row is deleted, as far as anything is known now."""
+        return self.leaving.earliest(self.as_of) if self.leaving else None
+
+    def deletions(self) -> Iterator[RuleStory]:
+        """The actions that delete the row, its own rules' first."""
+        return (story for story in self.rules if story.action == "delete")
+
+
+def words_of(rule: Rule, items: str, clock: str) -> str:
+    """`3 years after the end of the month of closed_at`."""
+    if rule.counted_from == "event":
+        return f"{items} after {clock}"
+    unit = rule.counted_from.removeprefix("end of ").removeprefix("the ")
+    return f"{items} after the end of the {unit} of {clock}"

@@ -1,0 +1,108 @@
+"""explain: one row's whole story. Nothing here writes to a database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retention.cli import console
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    instant,
+    load,
+)
+from retention.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from retention.answers.explain import Books
+    from retention.answers.row_story import Story
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(explain)
+
+
+def explain(
+    table: Annotated[str, typer.Argument(help="The row's table.")],
+    key: Annotated[
+        list[str], typer.Argument(metavar="KEY...", help="The row's key, a value each column.")
+    ],
+    database: Annotated[
+        str | None, typer.Option("--database", help="Which database, where there are several.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="As of this instant or day.")] = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the statements that were asked.")
+    ] = False,
+    json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """One row's story: why it is here, when it goes, what goes with it, what proves it is gone."""
+    from retention.answers.row_object import explain_object
+    from retention.answers.row_screen import Screen
+
+    context = load(config)
+    as_of = instant(at, context.policy, future=True)
+    story = _story(context, _database(context, database), table, tuple(key), as_of)
+    if json:
+        found = explain_object(story)
+        console.json_object(found | ({"statements": list(story.statements)} if sql else {}))
+        return
+    if sql:
+        console.data("\n\n".join(story.statements))
+        return
+    console.data(Screen(console.width(), context.policy.timezone).explain(story))
+    for note in story.notes:
+        console.message(note)
+
+
+def _story(context: Context, name: str, table: str, key: tuple[str, ...], as_of: datetime) -> Story:
+    from retention.answers.explain import explain as tell
+    from retention.answers.row_rules import Asked
+    from retention.answers.row_story import NextRun
+    from retention.connections import engine_for
+    from retention.databases.database import Database
+    from retention.scheduler.due import next_due
+    from retention.scheduler.timing import decisions
+
+    policy, books = context.policy, _books(context)
+    found = decisions(policy, books.ledger, as_of)
+    runs = {rule: NextRun(item.due, item.next_run) for rule, item in found.items()}
+
+    def first_run(rule: str, moment: datetime) -> datetime | None:
+        schedule = policy.schedule_of(policy.rules[rule])
+        if schedule is None:
+            return None
+        return next_due(schedule, policy.timezone, moment - timedelta(seconds=1))
+
+    asked = Asked(policy, table, key, as_of, runs, first_run)
+    database = Database(name, engine_for(policy.databases[name].url, name, context.folder))
+    with database.connected(read_only=True) as connection:
+        return tell(asked, database, connection, books)
+
+
+def _database(context: Context, name: str | None) -> str:
+    known = context.policy.databases
+    if name is None and len(known) > 1:
+        raise UsageError(f"name one of {', '.join(known)} with --database; nothing was looked up")
+    chosen = name or next(iter(known))
+    if chosen not in known:
+        raise UsageError(f"there is no [databases.{chosen}]; known: {', '.join(known)}")
+    return chosen
+
+
+def _books(context: Context) -> Books:
+    from retention.answers.explain import Books
+    from retention.scheduler.nightly import key_folder, ledger_of
+
+    keys = key_folder(context.policy, context.folder)
+    try:
+        return Books(ledger_of(context.policy, context.folder), keys)
+    except StorageError as fault:
+        return Books(None, keys, str(fault))
