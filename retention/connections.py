@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,15 @@ def shown(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True).split("?")[0]
     except ArgumentError:
         return "(a URL that cannot be read)"
+
+
+def holds_no_secret(url: str, harmless: Collection[str]) -> bool:
+    """TRUE where the URL surely holds no password; its query may have the `harmless` keys only."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    return not parsed.password and set(parsed.query) <= set(harmless)
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:

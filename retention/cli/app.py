@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -45,6 +46,10 @@ def _root(
 
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal without UTF-8 must not end a night
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except RetentionError as error:

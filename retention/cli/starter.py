@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
+from retention.connections import holds_no_secret
 from retention.planning.personal import Meaning, looks_personal, meaning
 from retention.planning.schema import Column, ColumnKind, Reference, Schema, Table, TableKind
 
@@ -94,11 +92,7 @@ def _harmless(url: str) -> bool:
     """TRUE where nothing in the URL can be a secret: doubt hides it."""
     if ":-" in url:
         return False
-    try:
-        parsed = make_url(re.sub(r"\$\{[^}]*\}", "", url))
-    except (ArgumentError, ValueError):
-        return False
-    return not parsed.password and set(parsed.query) <= _HARMLESS
+    return holds_no_secret(re.sub(r"\$\{[^}]*\}", "", url), _HARMLESS)
 
 
 def _rule(table: Table, columns: tuple[str, ...], names: set[str]) -> Iterator[str]:

@@ -258,7 +258,7 @@ class ClockSql:
     def _open(self, row: Row) -> Truth:
         """TRUE where a purpose has not ended, or none remains."""
         found = [
-            all_of(began, self._any(row, spec, lambda item: item.missing()))
+            all_of(began, self._not_all(row, spec, lambda item: sa.not_(item.missing())))
             for spec, began in self._began(row)
         ]
         none = [sa.not_(self._remains(row, spec, began)) for spec, began in self._began(row)]
@@ -268,10 +268,25 @@ class ClockSql:
         """Every purpose that counts ended before the cutoff, and at least one counts."""
         parts: list[Truth] = []
         for spec, began in self._began(row):
-            late = self._any(row, spec, lambda item: sa.not_(is_true(item.before(cutoff))))
+            late = self._not_all(row, spec, lambda item: item.before(cutoff))
             parts.append(sa.not_(all_of(began, late)))
         some = any_of(*(self._remains(row, spec, began) for spec, began in self._began(row)))
         return all_of(some, *parts)
+
+    def _not_all(self, row: Row, spec: ClockColumn, test: Callable[[ColumnClock], Truth]) -> Truth:
+        """TRUE where the row, or one of its child rows, reaches no value that passes `test`."""
+        if not spec.path.reads_children:
+            return sa.not_(is_true(self._any(row, spec, test)))
+        down, *ups = spec.path.hops
+        column = self.schema.tables[spec.path.table].columns[spec.path.column]
+
+        def over(target: Row) -> Truth:
+            return test(ColumnClock(self.dialect, target.c[spec.path.column], column, spec))
+
+        def fails(child: Row) -> Truth:
+            return sa.not_(is_true(self.reach.exists(child, tuple(ups), over)))
+
+        return self.reach.exists(row, (down,), fails)
 
     def _has(self, row: Row, spec: ClockColumn) -> Truth:
         return self._any(row, spec, lambda item: sa.not_(item.missing()))

@@ -16,12 +16,9 @@ from retention.databases.gone import GoneSets
 from retention.databases.rows import Reach, all_alive
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, row_of
 from retention.databases.taking import Key
-from retention.errors import UsageError
 from retention.planning.paths import Hop
 from retention.planning.plan import Plan
-from retention.planning.schema import ColumnKind, Reference, Table
-
-_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+from retention.planning.schema import Reference, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +27,6 @@ class Place:
 
     table: str
     hops: tuple[Hop, ...] = ()
-
-
-def typed_key(table: Table, key: Sequence[str]) -> Key:
-    """The key as the table's columns take it; UsageError where it cannot be one."""
-    if not table.key:
-        raise UsageError(f'"{table.name}" has no primary key, so no row of it can be named')
-    if len(key) != len(table.key):
-        raise UsageError(
-            f'a row of "{table.name}" is named by {", ".join(table.key)}; '
-            f"{len(key)} value(s) were given"
-        )
-    return tuple(_typed(table, name, value) for name, value in zip(table.key, key, strict=True))
-
-
-def _typed(table: Table, name: str, value: str) -> int | str:
-    kind = table.columns[name].kind
-    if kind is ColumnKind.INTEGER:
-        if not _WHOLE.fullmatch(value) or not -(2**63) <= int(value) < 2**63:
-            raise UsageError(f'"{name}" is a whole number; nothing was looked up')
-        return int(value)
-    if kind is ColumnKind.UUID:
-        from uuid import UUID
-
-        try:
-            return str(UUID(value))
-        except ValueError:
-            raise UsageError(f'"{name}" is a UUID; nothing was looked up') from None
-    return value
 
 
 class RowAsking:

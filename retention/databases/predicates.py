@@ -256,10 +256,11 @@ class Predicates:
     # -- masks and the columns that floors protect ------------------------------------------------
 
     def _taken_instead(self, step: Step, row: Row) -> list[Stop]:
-        """A row that a delete step takes is not masked as well."""
+        """A row that a delete step still to come takes is not masked as well."""
+        later = self.plan.steps[self.plan.steps.index(step) + 1 :]
         others = [
             other
-            for other in self.plan.steps
+            for other in later
             if other.table == step.table and other.action is Action.DELETE
         ]
         return [("deleted", other.rule, self.taken(other, row)) for other in others]

@@ -7,7 +7,7 @@ from datetime import date
 
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
-from retention.databases.holds import canonical_key
+from retention.databases.row_keys import canonical_key
 from retention.databases.state import (
     has_marker_table,
     put_hold,

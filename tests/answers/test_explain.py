@@ -403,8 +403,8 @@ def test_a_role_that_may_only_read_suffices(server_project: Project) -> None:
         grants = [f"CREATE ROLE {name} LOGIN PASSWORD 'r'"]
         grants += [f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"]
     else:
-        grants = [f"CREATE USER '{name}'@'%%' IDENTIFIED BY 'r'"]
-        grants += [f"GRANT SELECT ON {url.database}.* TO '{name}'@'%%'"]
+        grants = [f"CREATE USER '{name}'@'localhost' IDENTIFIED BY 'r'"]
+        grants += [f"GRANT SELECT ON {url.database}.* TO '{name}'@'localhost'"]
     server_project.sql(*grants)
     reader = url.set(username=name, password="r").render_as_string(hide_password=False)
     text = server_project.config.read_text()
@@ -415,7 +415,7 @@ def test_a_role_that_may_only_read_suffices(server_project: Project) -> None:
         if server_project.dialect == "postgresql":
             server_project.sql(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
         else:
-            server_project.sql(f"DROP USER '{name}'@'%%'")
+            server_project.sql(f"DROP USER '{name}'@'localhost'")
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--sql",)])

@@ -41,9 +41,7 @@ def sqlite_answers(database: Path, case: Path) -> str:
     """What the case's own questions answer now."""
     query = (case / "expect.sql").read_text()
     command = ["sqlite3", str(database)]
-    return subprocess.run(
-        command, input=query, capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run(command, input=query, capture_output=True, text=True, check=True).stdout
 
 
 @needs_cases

@@ -15,6 +15,7 @@ from retention.ledger.store import Ledger, open_ledger
 
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
+
 @pytest.fixture
 def ledger_url(database_url: str, tmp_path: Path) -> str:
     """The URL of an empty place for a ledger, on each engine in turn."""

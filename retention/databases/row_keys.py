@@ -1,0 +1,58 @@
+"""The key of one row: what a person typed, as the columns take it, and as holds name it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from retention.databases.dialect import Dialect, key_text
+from retention.databases.sql import bind, row_of
+from retention.databases.taking import Key
+from retention.errors import UsageError
+from retention.planning.schema import ColumnKind, Table
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+
+
+def typed_key(table: Table, key: Sequence[str]) -> Key:
+    """The key as the table's columns take it; UsageError where it cannot be one."""
+    if not table.key:
+        raise UsageError(f'"{table.name}" has no primary key, so no row of it can be named')
+    if len(key) != len(table.key):
+        raise UsageError(
+            f'a row of "{table.name}" is named by {", ".join(table.key)}; '
+            f"{len(key)} value(s) were given"
+        )
+    return tuple(_typed(table, name, value) for name, value in zip(table.key, key, strict=True))
+
+
+def _typed(table: Table, name: str, value: str) -> int | str:
+    kind = table.columns[name].kind
+    if kind is ColumnKind.INTEGER:
+        if not _WHOLE.fullmatch(value) or not -(2**63) <= int(value) < 2**63:
+            raise UsageError(f'"{name}" is a whole number; nothing was done')
+        return int(value)
+    if kind is ColumnKind.UUID:
+        from uuid import UUID
+
+        try:
+            return str(UUID(value))
+        except ValueError:
+            raise UsageError(f'"{name}" is a UUID; nothing was done') from None
+    return value
+
+
+def canonical_key(
+    connection: sa.Connection, dialect: Dialect, table: Table, key: Sequence[str]
+) -> str:
+    """The key a person typed, as the database spells it; UsageError where there is no such row."""
+    row = row_of(table)
+    typed = typed_key(table, key)
+    conditions = [row.c[name] == bind(value) for name, value in zip(table.key, typed, strict=True)]
+    query = sa.select(key_text(dialect, table, row)).where(*conditions)
+    found = connection.execute(query).scalar()
+    if found is None:
+        raise UsageError(f'"{table.name}" has no row with that key; nothing was done')
+    return str(found)
