@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retention.answers.wording import Change
-from retention.databases.comparing import count_taken, steps_on
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
+from retention.databases.statements.comparing import count_taken, steps_on
 from retention.errors import PolicyError
 from retention.planning.make import make_plan
 from retention.planning.plan import Plan

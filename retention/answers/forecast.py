@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
-from retention.databases.forecasting import FirstDue, count_first_due
+from retention.databases.statements.forecasting import FirstDue, count_first_due
 from retention.planning.make import make_plan
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.resolving import resolve_policy

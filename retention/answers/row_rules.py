@@ -8,9 +8,9 @@ from datetime import date, datetime
 
 from retention.answers.row_story import HeldBy, NextRun, RuleStory, Stop, words_of
 from retention.answers.row_times import Instant, Read, instant_of, told
-from retention.databases.one_row import Decided, OneRow
-from retention.databases.one_row_asking import Place
-from retention.databases.one_row_clocks import Start
+from retention.databases.statements.one_row import Decided, OneRow
+from retention.databases.statements.one_row_asking import Place
+from retention.databases.statements.one_row_clocks import Start
 from retention.planning.clocks import Clock
 from retention.planning.deadlines import Deadline
 from retention.planning.plan import Action, Floor, Plan, Step

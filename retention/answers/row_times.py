@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from retention.databases.one_row_clocks import Reading, Start, Stored
+from retention.databases.statements.one_row_clocks import Reading, Start, Stored
 from retention.planning.clocks import UNITS, Choice, Clock, ClockColumn, ClockForm
 from retention.policies.calendar import OutsideFinancialYears, Term
 

@@ -130,7 +130,7 @@ def plan(
 
 
 def _print_sql(found: object) -> None:
-    from retention.databases.explaining import statements_of
+    from retention.databases.statements.explaining import statements_of
     from retention.planning.plan import Plan
 
     assert isinstance(found, Plan)

@@ -12,16 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from retention.connections import sqlite_file
-from retention.databases.dialect import Dialect
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.dialects.mariadb import MariaDB
+from retention.databases.dialects.postgresql import PostgreSQL
+from retention.databases.dialects.sqlite import SQLite, network_of
 from retention.databases.faults import CONNECTING, database_faults
-from retention.databases.mariadb import MariaDB
-from retention.databases.postgresql import PostgreSQL
 from retention.databases.reflection import reflect, sample
-from retention.databases.sqlite import SQLite, network_of
 from retention.errors import Busy, SchemaError, UsageError
 from retention.planning.clocks import TYPED
 from retention.planning.paths import PathFault, resolve
-from retention.planning.resolving import rules_of, with_declared
+from retention.planning.references import with_declared
+from retention.planning.resolving import rules_of
 from retention.planning.schema import Schema
 from retention.policies.policy import Policy
 from retention.policies.starting_point import ColumnStart, paths_of

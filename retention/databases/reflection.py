@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 
+from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts
 from retention.databases.sql import row_of
 from retention.planning.clocks import shape_of
 from retention.planning.schema import (
@@ -87,7 +88,7 @@ def _tables(
     views = {*inspector.get_view_names(schema=schema)}
     if dialect == "postgresql":
         views |= {*inspector.get_materialized_view_names(schema=schema)}
-    facts = _facts(connection, dialect, schema)
+    facts = catalogue_facts(connection, dialect, schema)
     for (_, name), found in columns.items():
         full = prefix + name
         kind = TableKind.VIEW if name in views else facts.kinds.get(name, TableKind.TABLE)
@@ -121,106 +122,8 @@ def _plainly_unique(index: Any) -> bool:
     )
 
 
-class _Facts:
-    """What the inspector does not tell, asked of the catalogue in one go."""
-
-    def __init__(self) -> None:
-        self.kinds: dict[str, TableKind] = {}
-        self.triggers: dict[str, list[str]] = {}
-        self.obstacles: dict[str, str] = {}
-        self.without_rowid: set[str] = set()
-        self.unique: dict[str, list[tuple[str, ...]]] = {}
-
-
-def _facts(connection: sa.Connection, dialect: str, schema: str | None) -> _Facts:
-    facts = _Facts()
-    {"postgresql": _postgresql, "mysql": _mariadb, "sqlite": _sqlite}[dialect](
-        connection, schema, facts
-    )
-    return facts
-
-
-def _postgresql(connection: sa.Connection, schema: str | None, facts: _Facts) -> None:
-    query = sa.text(
-        "SELECT c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relpersistence,"
-        " (SELECT string_agg(t.tgname, ',' ORDER BY t.tgname) FROM pg_trigger t"
-        "  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D')"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f')"
-    )
-    for name, kind, is_partition, security, _, triggers in connection.execute(
-        query, {"schema": schema}
-    ):
-        if kind == "p":
-            facts.kinds[name] = TableKind.PARTITIONED
-        elif is_partition:
-            facts.kinds[name] = TableKind.PARTITION
-        if kind == "f":
-            facts.obstacles[name] = "is a foreign table; enroll the database it lives in"
-        if security:
-            facts.obstacles[name] = (
-                "has row-level security, which may hide rows from us; run as a role with BYPASSRLS "
-                "and switch it off for that role"
-            )
-        if triggers:
-            facts.triggers[name] = triggers.split(",")
-
-
-def _mariadb(connection: sa.Connection, schema: str | None, facts: _Facts) -> None:
-    tables = sa.text(
-        "SELECT table_name, engine, table_type FROM information_schema.tables"
-        " WHERE table_schema = DATABASE()"
-    )
-    for name, engine, kind in connection.execute(tables):
-        if engine is not None and str(engine).lower() not in ("innodb", "rocksdb"):
-            facts.obstacles[name] = (
-                f"uses the {engine} engine, which has no transactions; ALTER TABLE … ENGINE=InnoDB"
-            )
-        if kind == "SYSTEM VERSIONED":
-            facts.obstacles[name] = (
-                "is system-versioned: a DELETE would keep the row in its history; "
-                "drop system versioning first"
-            )
-    triggers = sa.text(
-        "SELECT event_object_table, trigger_name FROM information_schema.triggers"
-        " WHERE trigger_schema = DATABASE() ORDER BY trigger_name"
-    )
-    for table, name in connection.execute(triggers):
-        facts.triggers.setdefault(table, []).append(name)
-
-
-def _sqlite(connection: sa.Connection, schema: str | None, facts: _Facts) -> None:
-    query = sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
-    for kind, name, table, sql in connection.execute(query):
-        if kind == "trigger":
-            facts.triggers.setdefault(table, []).append(name)
-        elif kind == "table":
-            text = str(sql or "").upper()
-            if text.rstrip().rstrip(";").endswith("WITHOUT ROWID") or "WITHOUT ROWID" in text[-40:]:
-                facts.without_rowid.add(name)
-            if text.startswith("CREATE VIRTUAL TABLE"):
-                facts.obstacles[name] = "is a virtual table; name the table behind it"
-    _sqlite_unique(connection, facts)
-
-
-def _sqlite_unique(connection: sa.Connection, facts: _Facts) -> None:
-    """UNIQUE constraints, the inline ones that the inspector overlooks too."""
-    query = sa.text(
-        "SELECT m.name, l.name, i.name FROM sqlite_master m"
-        " JOIN pragma_index_list(m.name) l JOIN pragma_index_info(l.name) i"
-        " WHERE m.type = 'table' AND l.\"unique\" = 1 AND l.partial = 0 ORDER BY 1, 2, i.seqno"
-    )
-    found: dict[tuple[str, str], list[str | None]] = {}
-    for table, index, column in connection.execute(query):
-        found.setdefault((table, index), []).append(column)
-    for (table, _), columns in found.items():
-        known = tuple(name for name in columns if name is not None)
-        if len(known) == len(columns):
-            facts.unique.setdefault(table, []).append(known)
-
-
 def _address(
-    dialect: str, kind: TableKind, name: str, columns: set[str], facts: _Facts
+    dialect: str, kind: TableKind, name: str, columns: set[str], facts: CatalogueFacts
 ) -> str | None:
     if dialect == "postgresql" and kind in (TableKind.TABLE, TableKind.PARTITION):
         return "ctid"

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row
 from retention.planning.plan import Plan
 from retention.planning.schema import ColumnKind, Table

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from retention.databases.erase import eraser_for
+from retention.databases.erasing.erase import eraser_for
+from retention.databases.erasing.walker import walker_for
+from retention.databases.erasing.windows import Walker, Window
 from retention.databases.faults import ConnectionLost, database_faults
 from retention.databases.taking import Taken
-from retention.databases.walker import walker_for
-from retention.databases.windows import Walker, Window
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
 from retention.execution.limits import Ruling

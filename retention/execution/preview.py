@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from retention.databases.counting import count_also, count_kept, count_outcomes
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
+from retention.databases.statements.counting import count_also, count_kept, count_outcomes
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.planning.plan import Plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention.planning.plan import Action, ColumnMask, Floor, Plan, Step
-from retention.planning.resolving import Fault
+from retention.planning.references import Fault
 from retention.planning.schema import Column, ColumnKind, Reference
 from retention.policies.masking import Constant, Network, Null, Prefix, Round, Template, Truncate
 from retention.policies.policy import Policy

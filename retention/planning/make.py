@@ -9,7 +9,8 @@ from retention.errors import PolicyError, Problem
 from retention.planning.check import contradictions, mask_faults, reference_faults, warnings
 from retention.planning.order import in_order
 from retention.planning.plan import CycleFault, Plan
-from retention.planning.resolving import Fault, resolve_policy, with_declared
+from retention.planning.references import Fault, with_declared
+from retention.planning.resolving import resolve_policy
 from retention.planning.schema import Schema
 from retention.policies.parse import dotted
 from retention.policies.policy import Policy

@@ -19,15 +19,14 @@ from retention.planning.paths import (
     resolve,
 )
 from retention.planning.plan import Action, ColumnMask, Floor, Step, Younger
+from retention.planning.references import Fault, decided_references
 from retention.planning.schema import ColumnKind, Reference, Schema, Table, TableKind
 from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
 from retention.policies.rule import Rule
 
-Fault = tuple[tuple[str, ...], str]
 _GUARDS = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ, ColumnKind.TEXT)
-NO_DECISION = "block"
 T = TypeVar("T")
 
 
@@ -52,107 +51,14 @@ def rules_of(policy: Policy, database: str) -> Iterator[Rule]:
     )
 
 
-def with_declared(policy: Policy, schema: Schema) -> tuple[Schema, list[Fault]]:
-    """The schema with the references that only the policy declares, and faults in those."""
-    faults: list[Fault] = []
-    added: list[Reference] = []
-    for label, decision in policy.references.items():
-        if decision.to is None or _elsewhere(policy, schema, label):
-            continue
-        try:
-            added.append(_declared(schema, label, decision.to))
-        except PathFault as fault:
-            faults.append((("references", label), str(fault)))
-    known = {(found.table, found.columns, found.parent) for found in added}
-    kept = tuple(
-        found
-        for found in schema.references
-        if (found.table, found.columns, found.parent) not in known
-    )
-    full = Schema(
-        schema.dialect, schema.tables, kept + tuple(added), schema.enrolled, schema.samples
-    )
-    return full, faults
-
-
 def resolve_policy(policy: Policy, database: str, schema: Schema, as_of: datetime) -> Resolved:
     """Every rule of `database` as steps and floors, every reference with its decision."""
     resolved = Resolved()
-    _resolve_references(policy, schema, resolved)
+    found = decided_references(policy, schema)
+    resolved.decisions, resolved.locked, resolved.faults = found
     for rule in rules_of(policy, database):
         _Resolver(policy, schema, rule, as_of, resolved).run()
     return resolved
-
-
-def _declared(schema: Schema, label: str, to: str) -> Reference:
-    table, columns = _split(schema, label)
-    parent, parent_columns = _split(schema, to)
-    if len(columns) != len(parent_columns):
-        raise PathFault(f'"{label}" and "{to}" name different numbers of columns')
-    return Reference(table, columns, parent, parent_columns, declared=False)
-
-
-def _split(schema: Schema, label: str) -> tuple[str, tuple[str, ...]]:
-    place, _, columns = label.rpartition(".")
-    table = known_table(schema, place)
-    names = tuple(name.strip() for name in columns.split(","))
-    for name in names:
-        if name not in table.columns:
-            raise PathFault(
-                f'table "{place}" has no column "{name}"{did_you_mean(name, table.columns)}'
-            )
-    return place, names
-
-
-def _resolve_references(policy: Policy, schema: Schema, resolved: Resolved) -> None:
-    by_label = {found.label.replace(" ", ""): found for found in schema.references}
-    named: set[str] = set()
-    for label, decision in policy.references.items():
-        flat = label.replace(" ", "")
-        if label == "*":
-            if decision.then != "as declared":
-                resolved.faults.append((("references", "*"), '"*" can only be "as declared"'))
-            continue
-        if flat not in by_label and _elsewhere(policy, schema, label):
-            continue
-        if flat not in by_label:
-            resolved.faults.append((("references", label), _unknown_reference(schema, label)))
-            continue
-        named.add(flat)
-        if decision.lock:
-            resolved.locked.add(by_label[flat])
-            if schema.dialect == "mysql":
-                message = "MariaDB cannot lock a table within a transaction; leave lock out"
-                resolved.faults.append((("references", label), message))
-        resolved.decisions[by_label[flat]] = _decided(by_label[flat], decision.then)
-    for flat, reference in by_label.items():
-        if flat not in named:
-            fallback = "as declared" if "*" in policy.references else NO_DECISION
-            resolved.decisions[reference] = _decided(reference, fallback)
-
-
-def _elsewhere(policy: Policy, schema: Schema, label: str) -> bool:
-    """TRUE for a reference that another database of the policy may have."""
-    return len(policy.databases) > 1 and label.rpartition(".")[0] not in schema.tables
-
-
-def _decided(reference: Reference, decision: str) -> str:
-    if decision != "as declared":
-        return decision
-    return {"CASCADE": "delete", "SET NULL": "detach"}.get(reference.on_delete.upper(), "block")
-
-
-def _unknown_reference(schema: Schema, label: str) -> str:
-    place, _, column = label.rpartition(".")
-    if place not in schema.tables:
-        return f'there is no table "{place}"{did_you_mean(place, schema.tables)}'
-    if column not in schema.tables[place].columns:
-        columns = schema.tables[place].columns
-        return f'table "{place}" has no column "{column}"{did_you_mean(column, columns)}'
-    return (
-        f'the database declares no reference on "{label}"; '
-        f'write {{ to = "table.column", then = "…" }} to declare it here'
-    )
 
 
 class _Resolver:

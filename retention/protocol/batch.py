@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from retention.databases.erase import Eraser
+from retention.databases.erasing.erase import Eraser
+from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
 from retention.databases.state import move_marker, read_marker
 from retention.databases.taking import Taken
-from retention.databases.windows import Window
 from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
 from retention.ledger.keys import KeyFolder

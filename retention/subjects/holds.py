@@ -7,7 +7,6 @@ from datetime import date
 
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
-from retention.databases.row_keys import canonical_key
 from retention.databases.state import (
     has_marker_table,
     put_hold,
@@ -15,6 +14,7 @@ from retention.databases.state import (
     stamp,
     stored_holds,
 )
+from retention.databases.statements.row_keys import canonical_key
 from retention.errors import IntegrityError, UsageError
 from retention.ledger.holds import Hold
 from retention.ledger.keys import KeyFolder

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.gone import GoneSets
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, all_of, is_true, row_of
+from retention.databases.statements.gone import GoneSets
 from retention.planning.plan import Plan
 
 Pattern = tuple[tuple[bool, ...], tuple[bool, ...], int]

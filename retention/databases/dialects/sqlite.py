@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect, iso_text, wall_time
+from retention.databases.dialects.dialect import Dialect, iso_text, wall_time
 from retention.databases.sql import Expression, Truth, all_of, bind, is_true
 from retention.planning.clocks import ClockForm
 from retention.planning.schema import Column

@@ -8,14 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from retention.databases.counting import outcome_query
-from retention.databases.dialect import Dialect
-from retention.databases.mariadb import MariaDB
-from retention.databases.postgresql import PostgreSQL
-from retention.databases.predicates import Predicates
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.dialects.mariadb import MariaDB
+from retention.databases.dialects.postgresql import PostgreSQL
+from retention.databases.dialects.sqlite import SQLite
+from retention.databases.erasing.walker import describe_walk
 from retention.databases.sql import row_of
-from retention.databases.sqlite import SQLite
-from retention.databases.walker import describe_walk
+from retention.databases.statements.counting import outcome_query
+from retention.databases.statements.predicates import Predicates
 from retention.planning.plan import Plan
 
 _DIALECTS: dict[str, tuple[Dialect, Any]] = {

@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.gone import GoneSets
-from retention.databases.predicates import Predicates
-from retention.databases.rows import Reach, all_alive
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, row_of
+from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.rows import Reach, all_alive
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan
 

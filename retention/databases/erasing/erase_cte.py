@@ -10,11 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.predicates import Predicates
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined, row_of
+from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
-from retention.databases.windows import Window
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retention.databases.windows import KeyWalker, PageWalker, Walker
+from retention.databases.erasing.windows import KeyWalker, PageWalker, Walker
 from retention.planning.schema import Schema, TableKind
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.clock_sql import EVENT_TIME, ColumnClock
-from retention.databases.dialect import key_text
-from retention.databases.one_row_asking import Place, RowAsking, flag, turned
+from retention.databases.dialects.dialect import key_text
 from retention.databases.sql import Expression, Row, Truth, all_of, bind, is_true
 from retention.databases.state import event
+from retention.databases.statements.clock_sql import EVENT_TIME
+from retention.databases.statements.column_clock import ColumnClock
+from retention.databases.statements.one_row_asking import Place, RowAsking, flag, turned
 from retention.planning.clocks import Clock, ClockColumn
 from retention.planning.deadlines import Deadline
 from retention.planning.plan import Floor

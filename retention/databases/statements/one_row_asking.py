@@ -10,11 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import NullType
 
-from retention.databases.condition_sql import ConditionSql
-from retention.databases.dialect import Dialect
-from retention.databases.gone import GoneSets
-from retention.databases.rows import Reach, all_alive
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, row_of
+from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.rows import Reach, all_alive
 from retention.databases.taking import Key
 from retention.planning.paths import Hop
 from retention.planning.plan import Plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from retention.databases.dialect import Dialect
-from retention.databases.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.dialects.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
 from retention.databases.sql import Expression, Truth, bind
 from retention.planning.schema import Column, ColumnKind
 from retention.policies.masking import Network

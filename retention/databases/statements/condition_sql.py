@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.rows import Alive, Reach
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import (
     Expression,
     Row,
@@ -18,6 +17,7 @@ from retention.databases.sql import (
     joined,
     row_of,
 )
+from retention.databases.statements.rows import Alive, Reach
 from retention.planning.conditions import ColumnValue, Condition, Literal, Operation, columns_of
 from retention.planning.paths import ColumnPath, Hop
 from retention.planning.schema import Schema

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.predicates import Predicates
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.windows import Window
 from retention.databases.sql import row_of
+from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken, key_columns, keys_of
-from retention.databases.windows import Window
 from retention.planning.plan import Action, Plan, Step
 
 
@@ -96,8 +96,8 @@ class DirectEraser:
 
 def eraser_for(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
     """The plainest way that is right for this step on this engine."""
-    from retention.databases.erase_cte import CteEraser
-    from retention.databases.erase_sets import SetEraser
+    from retention.databases.erasing.erase_cte import CteEraser
+    from retention.databases.erasing.erase_sets import SetEraser
 
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
     if not portion and not updates_unseen and not reads_other_rows(plan, step):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect, key_text
+from retention.databases.dialects.dialect import Dialect, key_text
 from retention.databases.sql import bind, row_of
 from retention.databases.taking import Key
 from retention.errors import UsageError

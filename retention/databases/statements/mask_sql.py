@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, bind
 from retention.planning.schema import Column, ColumnKind, Table
 from retention.policies.masking import (

@@ -13,11 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import key_text
-from retention.databases.one_row_asking import Place, flag
-from retention.databases.one_row_clocks import RowClocks
+from retention.databases.dialects.dialect import key_text
 from retention.databases.sql import Expression
 from retention.databases.state import hold
+from retention.databases.statements.one_row_asking import Place, flag
+from retention.databases.statements.one_row_clocks import RowClocks
 from retention.databases.taking import Key, key_columns, keys_of
 from retention.planning.deadlines import Deadline
 from retention.planning.plan import Action, Floor, Step

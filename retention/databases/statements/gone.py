@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.predicates import Predicates
-from retention.databases.rows import Alive, Reach, all_alive
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, any_of, joined, row_of
+from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.rows import Alive, Reach, all_alive
 from retention.databases.taking import set_columns
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, ColumnMask, Plan, Step

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.clock_sql import ClockSql
-from retention.databases.condition_sql import ConditionSql
-from retention.databases.dialect import Dialect, key_text
-from retention.databases.mask_sql import MaskSql
-from retention.databases.rows import Alive, Reach, all_alive
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import (
     Expression,
     Row,
@@ -28,16 +23,16 @@ from retention.databases.sql import (
     is_true,
     row_of,
 )
-from retention.planning.clocks import Choice, Clock
-from retention.planning.deadlines import Deadline
-from retention.planning.paths import ColumnPath, Hop
+from retention.databases.statements.facts import Facts
+from retention.databases.statements.mask_sql import MaskSql
+from retention.databases.statements.rows import Alive, all_alive
+from retention.planning.paths import Hop
 from retention.planning.plan import Action, ColumnMask, Floor, Plan, Step
 
 Stop = tuple[str, str, Truth]
-HOLDS = "retention_hold"
 
 
-class Predicates:
+class Predicates(Facts):
     """The decisions of one plan, for one engine, over rows of its tables."""
 
     def __init__(
@@ -48,13 +43,9 @@ class Predicates:
         taken: Callable[[Step, Row], Truth] | None = None,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
     ) -> None:
-        self.plan = plan
-        self.dialect = dialect
-        self.alive = alive
+        super().__init__(plan, dialect, alive)
         self.taken = taken or (lambda step, row: is_true(self.doomed(step, row)))
         self.masked = masked
-        self.reach = Reach(plan.schema, alive)
-        self.conditions = ConditionSql(dialect, plan.schema, alive)
         self.masks = MaskSql(dialect)
 
     def doomed(self, step: Step, row: Row) -> Truth:
@@ -108,44 +99,6 @@ class Predicates:
 
     # -- clocks -----------------------------------------------------------------------------------
 
-    def _selected(self, step: Step | Floor, row: Row) -> Truth | None:
-        """TRUE for the rows the rule speaks of; None where it speaks of all."""
-        selected = self.conditions.selects(row, step.where)
-        if step.younger is None:
-            return selected
-        born = Clock((step.younger.born,), Choice.LATEST, (), "")
-        clock = self._sql(born)
-        older = is_true(clock.before(row, step.younger.line))
-        unknown = sa.or_(clock.missing(row), clock.undecidable(row))
-        return all_of(selected, sa.not_(older), sa.not_(unknown))
-
-    def _sql(self, clock: Clock) -> ClockSql:
-        # clocks are read as they were before the run: rows that this run takes still count
-        return ClockSql(self.dialect, self.plan.schema, clock, all_alive, self.plan.now)
-
-    def _by_deadline(self, clock: Clock, row: Row, deadline: Deadline) -> Truth:
-        """TRUE where the clock's start lies before the row's line."""
-        sql = self._sql(clock)
-        if deadline.by is None:
-            (_, cutoff), *_ = deadline.cutoffs
-            reached = sa.false() if cutoff is None else sql.before(row, cutoff)
-        else:
-            reached = self._by_choice(sql, row, deadline, deadline.by)
-        if deadline.span is None:
-            return reached
-        return all_of(reached, sa.not_(is_true(sql.before(row, deadline.span[0]))))
-
-    def _by_choice(self, sql: ClockSql, row: Row, deadline: Deadline, by: ColumnPath) -> Truth:
-        value = self.conditions.column(row, by)
-        named = [is_true(value == bind(name)) for name, _ in deadline.cutoffs if name is not None]
-        parts = []
-        for name, cutoff in deadline.cutoffs:
-            if cutoff is None:
-                continue
-            chosen = is_true(value == bind(name)) if name is not None else sa.not_(any_of(*named))
-            parts.append(all_of(chosen, sql.before(row, cutoff)))
-        return any_of(*parts)
-
     def _reached(self, step: Step, row: Row) -> Truth:
         if step.when is not None:
             return self.conditions.holds(row, step.when)
@@ -155,27 +108,6 @@ class Predicates:
             stops = [stop for _, _, stop in self._protecting_stops(step.table, row)]
             found.append(all_of(self._by_deadline(step.clock, row, step.early), any_of(*stops)))
         return found[0] if len(found) == 1 else any_of(*found)
-
-    def _doubtful(self, step: Step, row: Row) -> Truth:
-        """TRUE where the start cannot be read, or lies in no listed financial year."""
-        assert step.clock is not None
-        sql = self._sql(step.clock)
-        found = [sql.undecidable(row)]
-        for deadline in (step.deadline, step.early):
-            if deadline is not None and deadline.span is not None:
-                first, beyond = deadline.span
-                past = is_true(sql.before(row, self.plan.now))
-                after = all_of(past, sa.not_(is_true(sql.before(row, beyond))))
-                found += [is_true(sql.before(row, first)), after]
-        return any_of(*found)
-
-    def holding(self, floor: Floor, row: Row) -> Truth:
-        """TRUE while the floor keeps the row; a start that is missing or undecidable protects."""
-        selected = self._selected(floor, row)
-        if floor.clock is None or floor.deadline.forever:
-            return all_of(selected)
-        reached = is_true(self._by_deadline(floor.clock, row, floor.deadline))
-        return all_of(selected, sa.not_(reached))
 
     # -- what stops a row -------------------------------------------------------------------------
 
@@ -241,27 +173,13 @@ class Predicates:
         hold = self.hold_on(table, row)
         return [] if hold is None else [("held", "", hold)]
 
-    def hold_on(self, table: str, row: Row) -> Truth | None:
-        """TRUE while a legal hold lies on the row; None before the database is enrolled."""
-        if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
-            return None
-        holds = sa.table(HOLDS, *map(sa.column, ("table_name", "row_key", "released_at"))).alias()
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
-            holds.c.table_name == bind(table),
-            holds.c.row_key == key_text(self.dialect, self.plan.schema.tables[table], row),
-            holds.c.released_at.is_(None),
-        )
-        return sa.exists(query.correlate_except(holds))
-
     # -- masks and the columns that floors protect ------------------------------------------------
 
     def _taken_instead(self, step: Step, row: Row) -> list[Stop]:
         """A row that a delete step still to come takes is not masked as well."""
         later = self.plan.steps[self.plan.steps.index(step) + 1 :]
         others = [
-            other
-            for other in later
-            if other.table == step.table and other.action is Action.DELETE
+            other for other in later if other.table == step.table and other.action is Action.DELETE
         ]
         return [("deleted", other.rule, self.taken(other, row)) for other in others]
 

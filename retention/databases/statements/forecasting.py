@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialect import Dialect
-from retention.databases.predicates import Predicates, Stop
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, row_of
+from retention.databases.statements.predicates import Predicates, Stop
 from retention.planning.plan import Action, Plan, Step
 
 FirstDue = tuple[tuple[int | None, ...], int]

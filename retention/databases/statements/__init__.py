@@ -1,0 +1,1 @@
+"""What becomes of a row, as SQL: clocks, conditions, masks, and the rules' precedence."""

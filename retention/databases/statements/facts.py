@@ -1,0 +1,108 @@
+"""What is so of a row under a plan: selected, reached, kept by a floor, held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect, key_text
+from retention.databases.sql import (
+    Row,
+    Truth,
+    all_of,
+    any_of,
+    bind,
+    is_true,
+)
+from retention.databases.statements.clock_sql import ClockSql
+from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.rows import Alive, Reach, all_alive
+from retention.planning.clocks import Choice, Clock
+from retention.planning.deadlines import Deadline
+from retention.planning.paths import ColumnPath
+from retention.planning.plan import Floor, Plan, Step
+
+HOLDS = "retention_hold"
+
+
+class Facts:
+    """Clocks, floors and holds of one plan, for one engine, over rows of its tables."""
+
+    def __init__(self, plan: Plan, dialect: Dialect, alive: Alive = all_alive) -> None:
+        self.plan = plan
+        self.dialect = dialect
+        self.alive = alive
+        self.reach = Reach(plan.schema, alive)
+        self.conditions = ConditionSql(dialect, plan.schema, alive)
+
+    def _selected(self, step: Step | Floor, row: Row) -> Truth | None:
+        """TRUE for the rows the rule speaks of; None where it speaks of all."""
+        selected = self.conditions.selects(row, step.where)
+        if step.younger is None:
+            return selected
+        born = Clock((step.younger.born,), Choice.LATEST, (), "")
+        clock = self._sql(born)
+        older = is_true(clock.before(row, step.younger.line))
+        unknown = sa.or_(clock.missing(row), clock.undecidable(row))
+        return all_of(selected, sa.not_(older), sa.not_(unknown))
+
+    def _sql(self, clock: Clock) -> ClockSql:
+        # clocks are read as they were before the run: rows that this run takes still count
+        return ClockSql(self.dialect, self.plan.schema, clock, all_alive, self.plan.now)
+
+    def _by_deadline(self, clock: Clock, row: Row, deadline: Deadline) -> Truth:
+        """TRUE where the clock's start lies before the row's line."""
+        sql = self._sql(clock)
+        if deadline.by is None:
+            (_, cutoff), *_ = deadline.cutoffs
+            reached = sa.false() if cutoff is None else sql.before(row, cutoff)
+        else:
+            reached = self._by_choice(sql, row, deadline, deadline.by)
+        if deadline.span is None:
+            return reached
+        return all_of(reached, sa.not_(is_true(sql.before(row, deadline.span[0]))))
+
+    def _by_choice(self, sql: ClockSql, row: Row, deadline: Deadline, by: ColumnPath) -> Truth:
+        value = self.conditions.column(row, by)
+        named = [is_true(value == bind(name)) for name, _ in deadline.cutoffs if name is not None]
+        parts = []
+        for name, cutoff in deadline.cutoffs:
+            if cutoff is None:
+                continue
+            chosen = is_true(value == bind(name)) if name is not None else sa.not_(any_of(*named))
+            parts.append(all_of(chosen, sql.before(row, cutoff)))
+        return any_of(*parts)
+
+    def _doubtful(self, step: Step, row: Row) -> Truth:
+        """TRUE where the start cannot be read, or lies in no listed financial year."""
+        assert step.clock is not None
+        sql = self._sql(step.clock)
+        found = [sql.undecidable(row)]
+        for deadline in (step.deadline, step.early):
+            if deadline is not None and deadline.span is not None:
+                first, beyond = deadline.span
+                past = is_true(sql.before(row, self.plan.now))
+                after = all_of(past, sa.not_(is_true(sql.before(row, beyond))))
+                found += [is_true(sql.before(row, first)), after]
+        return any_of(*found)
+
+    def holding(self, floor: Floor, row: Row) -> Truth:
+        """TRUE while the floor keeps the row; a start that is missing or undecidable protects."""
+        selected = self._selected(floor, row)
+        if floor.clock is None or floor.deadline.forever:
+            return all_of(selected)
+        reached = is_true(self._by_deadline(floor.clock, row, floor.deadline))
+        return all_of(selected, sa.not_(reached))
+
+    def hold_on(self, table: str, row: Row) -> Truth | None:
+        """TRUE while a legal hold lies on the row; None before the database is enrolled."""
+        if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
+            return None
+        holds = sa.table(HOLDS, *map(sa.column, ("table_name", "row_key", "released_at"))).alias()
+        query: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
+            holds.c.table_name == bind(table),
+            holds.c.row_key == key_text(self.dialect, self.plan.schema.tables[table], row),
+            holds.c.released_at.is_(None),
+        )
+        return sa.exists(query.correlate_except(holds))
