@@ -193,6 +193,20 @@ def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
                 'decision: it counts as "block"',
             )
     yield from dict.fromkeys(_lost_evidence(plan))
+    yield from dict.fromkeys(_unreadable(plan))
+
+
+def _unreadable(plan: Plan) -> Iterator[Fault]:
+    """A clock over a column in which a sample finds no date: every row is undecidable."""
+    for step in plan.steps:
+        for column in step.clock.columns if step.clock else ():
+            sample = plan.schema.samples.get((column.path.table, column.path.column))
+            if sample is not None and set(sample.shapes) == {"other"}:
+                yield (
+                    ("rules", step.rule, "start"),
+                    f'"{column.path.column}" holds no date that can be read: none of its rows will '
+                    "ever be due; name another column, or mend these values",
+                )
 
 
 def _lost_evidence(plan: Plan) -> Iterator[Fault]:

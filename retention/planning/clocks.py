@@ -193,8 +193,6 @@ def clock_form(column: Column, sample: ColumnSample | None, stored_as: str | Non
         raise ClockFault(
             f'"{column.name}" holds {_listed(seen)}; say which with stored_as, or mend the column'
         )
-    if "other" in shapes:
-        raise ClockFault(f'"{column.name}" holds no dates that can be read; name another column')
     if column.kind in (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT):
         return ClockForm.EPOCH_S
     if column.kind in (*TYPED, ColumnKind.TEXT, ColumnKind.OTHER):
