@@ -30,6 +30,7 @@ app = typer.Typer(
 for module in (setting_up, deciding, working, statutes, forecasts, answers):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
+app.add_typer(subjects.event_app, name="event")
 app.add_typer(ledger.ledger_app, name="ledger")
 
 

@@ -1,17 +1,26 @@
-"""hold: rows that must stay, whatever a rule says."""
+"""hold, event: what people say of single rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, Context, JsonOption, load, now
-from retention.errors import UsageError
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    instant,
+    load,
+    now,
+)
+from retention.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from retention.databases.database import Connection, Database
@@ -103,6 +112,48 @@ def _row(row: list[str], table: str | None, key: list[str]) -> tuple[str, tuple[
     if not given or not (given[1:] or key):
         raise UsageError("name the row: `retention hold add TABLE KEY`; no hold was placed")
     return given[0], (*given[1:], *key)
+
+
+event_app = typer.Typer(help="Events that start a clock: { event = … }.", no_args_is_help=True)
+
+
+@event_app.callback()
+def _events() -> None:
+    """Keep `record` a sub-command while it is the only one."""
+
+
+@event_app.command("record")
+def record(
+    name: Annotated[str, typer.Argument(metavar="EVENT", help="As a rule's start names it.")],
+    table: Annotated[str, typer.Option("--table", help="The row's table.")],
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="The row's key; once for each column.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--csv", help="Many rows: a header, then keys, and `at`.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="When it happened; now.")] = None,
+    database: DatabaseOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Record that something happened to a row; rules with that event start their clock there."""
+    from retention.subjects.events import Happened, read_events, record_events
+
+    context = load(config)
+    moment = instant(at, context.policy, future=False)
+    if bool(key) == (file is not None):
+        raise UsageError("an event needs a row: give --key or --csv; nothing was recorded")
+    if file is None:
+        events = [Happened(tuple(key or ()), moment)]
+    else:
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as fault:
+            raise StorageError(f"{file} cannot be read; nothing was recorded") from fault
+        events = read_events(lines, moment, str(file))
+    with _connected(context, database) as (found, connection, ledger):
+        count = record_events(found, connection, ledger, name, table, events)
+    console.data(f"{name} is recorded for {count:,} row{'' if count == 1 else 's'} of {table}")
 
 
 @contextmanager

@@ -190,9 +190,41 @@ def stored_holds(connection: sa.Connection) -> dict[str, tuple[str, str, str | N
     return {found[0]: (found[1], found[2], found[3]) for found in connection.execute(query)}
 
 
+def put_event(
+    connection: sa.Connection, event_id: str, name: str, table: str, key: str, happened: datetime
+) -> None:
+    """Record that something happened to a row."""
+    connection.execute(
+        sa.insert(event).values(
+            event_id=event_id,
+            name=name,
+            table_name=table,
+            row_key=key,
+            happened_at=stamp(happened),
+        )
+    )
+
+
+def tables_named(connection: sa.Connection) -> set[str]:
+    """Tables of the user's that our own tables speak of, row by row."""
+    found: set[str] = set()
+    for table in (hold, event, restriction):
+        found |= set(connection.execute(sa.select(table.c.table_name).distinct()).scalars())
+    return found
+
+
+def forget_rows(connection: sa.Connection, table: str, keys: list[str]) -> None:
+    """Drop what our tables say of rows that are gone: their ids may be issued again."""
+    for start in range(0, len(keys), 500):
+        some = keys[start : start + 500]
+        for ours in (hold, event, restriction):
+            gone = sa.delete(ours).where(ours.c.table_name == table, ours.c.row_key.in_(some))
+            connection.execute(gone)
+
+
 def grants(engine: sa.Engine) -> Iterator[str]:
     """What the runner's role needs on our tables; SQLite knows no roles."""
     if engine.dialect.name == "sqlite":
         return
     for table in metadata.sorted_tables:
-        yield f"GRANT SELECT, INSERT, UPDATE ON {table.name} TO retention_runner;"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO retention_runner;"

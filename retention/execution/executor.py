@@ -10,6 +10,7 @@ from retention.databases.erasing.erase import eraser_for
 from retention.databases.erasing.walker import walker_for
 from retention.databases.erasing.windows import Walker, Window
 from retention.databases.faults import ConnectionLost, database_faults
+from retention.databases.state import tables_named
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
@@ -94,9 +95,12 @@ def _carry_out(
     opened: Opened, plan: Plan, result: StepResult, most: int | None, orders: Orders
 ) -> None:
     step = result.count.step
-    keys = keeps_tokens(plan, step, orders.tokens)
-    eraser = eraser_for(plan, opened.database.dialect, step, keys=keys, portion=most is not None)
-    work = Work(step, eraser, orders.run_id, plan.as_of, orders.keys, orders.now)
+    tokens = keeps_tokens(plan, step, orders.tokens)
+    forget = _is_spoken_of(opened, plan, step)
+    eraser = eraser_for(
+        plan, opened.database.dialect, step, keys=tokens or forget, portion=most is not None
+    )
+    work = Work(step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now)
     walker = walker_for(plan.schema, step.table)
     started = time.monotonic()
     with database_faults(f"preparing {step.name}", opened.database.name):
@@ -116,6 +120,15 @@ def _carry_out(
                 return
     finally:
         result.seconds = time.monotonic() - started
+
+
+def _is_spoken_of(opened: Opened, plan: Plan, step: Step) -> bool:
+    """TRUE where holds, events or restrictions name rows of a table that the step takes from."""
+    if step.action is not Action.DELETE:
+        return False
+    with database_faults("reading our tables", opened.database.name), opened.connection.begin():
+        named = tables_named(opened.connection)
+    return bool(named & {step.table, *plan.companions(step.table).taken})
 
 
 def _guarded(windows: Iterator[Window], opened: Opened, step: Step) -> Iterator[Window]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from retention.databases.erasing.erase import Eraser
 from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
-from retention.databases.state import move_marker, read_marker
+from retention.databases.state import forget_rows, move_marker, read_marker
 from retention.databases.taking import Taken
 from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
@@ -27,10 +27,16 @@ DEADLINE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a batch needs besides its window: the step, who runs it, the keys for tokens."""
+    """What a batch needs besides its window: the step, who runs it, the keys for tokens.
+
+    `tokens`: keep tokens of the rows in the ledger. `forget`: our own tables speak of rows that the
+    step may take; what they say goes with the rows.
+    """
 
     step: Step
     eraser: Eraser
+    tokens: bool
+    forget: bool
     run_id: str
     as_of: datetime
     keys: KeyFolder
@@ -63,6 +69,8 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             points.reached(points.BEGUN)
             _check_marker(opened)
             taken = work.eraser.take(connection, window, most)
+            if work.forget:
+                _forget(opened, taken)
             points.reached(points.TAKEN)
             if not taken.rows:
                 transaction.rollback()
@@ -89,6 +97,12 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
     opened.sequence = sequence
     points.reached(points.CLOSED)
     return taken
+
+
+def _forget(opened: Opened, taken: Taken) -> None:
+    for table in taken.erased:
+        keys = ["|".join(map(str, key)) for key, _ in taken.keys.get(table, [])]
+        forget_rows(opened.connection, table, keys)
 
 
 def _check_marker(opened: Opened) -> None:
@@ -130,7 +144,7 @@ def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetim
 def _tokens(
     opened: Opened, work: Work, taken: Taken, at: datetime
 ) -> Mapping[str, tuple[int, bytes]]:
-    if not taken.keys:
+    if not taken.keys or not work.tokens:
         return {}
     month = month_of(at)
     master = work.keys.key(month)
