@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import servers
 from project import Project
 
-CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
+os.environ["COLUMNS"] = "100"
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from forks import command
 
 HEAD = """
 timezone = "{zone}"
@@ -76,15 +76,8 @@ class Project:
 
     def run(self, *arguments: str, timeout: float = 120) -> Outcome:
         """Run a command to its end."""
-        found = subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=self.folder,
-            check=False,
-        )
-        return Outcome(found.returncode, found.stdout, found.stderr)
+        words = [*arguments, "--config", str(self.config)]
+        return Outcome(*command(words, self.folder, timeout=timeout))
 
     def enroll(self) -> None:
         """Make our tables; a failure fails the test."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import faulthandler
 import gc
 import itertools
-import multiprocessing
 import os
 import resource
 import signal
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from forks import FORKS
 from project import Outcome, Project
 
 from retention.ledger.entry import Entry, Kind
@@ -33,27 +33,6 @@ GIVE_UP = 60
 """Seconds after which a process that hangs ends with every thread's traceback."""
 
 AS_OF = "2026-06-01"
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    [
-        "__main__",
-        "pytest",
-        "psycopg",
-        "pymysql",
-        "sqlalchemy.dialects.sqlite",
-        "sqlalchemy.dialects.postgresql.psycopg",
-        "sqlalchemy.dialects.mysql.pymysql",
-        "retention.cli.app",
-        "retention.cli.shown",
-        "retention.databases.erasing.erase_cte",
-        "retention.databases.erasing.erase_sets",
-        "retention.reports.reading",
-        "retention.scheduler.nightly",
-        "retention.subjects.holds",
-    ]
-)
-
 
 # -- what happens at a point, inside the process that runs -----------------------------------------
 
@@ -131,7 +110,8 @@ def work(
 
 
 def _set_up(setting: Setting) -> None:
-    from retention.databases import database, windows
+    from retention.databases import database
+    from retention.databases.erasing import windows
     from retention.execution import executor
     from retention.protocol import batch
 
@@ -246,7 +226,7 @@ def start(
         if fault is not None:
             (project.folder / flag).unlink(missing_ok=True)
     full = [*arguments, "--config", str(project.config)]
-    process = _FORKS.Process(
+    process = FORKS.Process(
         target=work, args=(full, project.folder, name, setting or Setting(), fault), daemon=True
     )
     process.start()
