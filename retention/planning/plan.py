@@ -97,6 +97,11 @@ class Step:
         return found.latest if found else None
 
     @property
+    def has_listed_years(self) -> bool:
+        """TRUE where starts outside the listed financial years cannot be decided."""
+        return any(found and found.span for found in (self.deadline, self.early))
+
+    @property
     def name(self) -> str:
         """How a person refers to it: `customers (delete)`."""
         return f"{self.rule} ({self.action})"

@@ -14,7 +14,7 @@ from retention.databases.state import (
     set_identity,
     write_first_marker,
 )
-from retention.errors import IntegrityError
+from retention.errors import DatabaseFailure, IntegrityError
 from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
 from retention.protocol.opening import Clock, known_id
@@ -26,8 +26,15 @@ def enroll(database: Database, connection: Connection, ledger: Ledger, now: Cloc
     Raises IntegrityError where the ledger knows the database but its marker is gone.
     """
     database.require_primary(connection)
-    with database_faults("making our tables", database.name), connection.begin():
-        create_tables(connection)
+    try:
+        with database_faults("making our tables", database.name), connection.begin():
+            create_tables(connection)
+    except DatabaseFailure as failure:
+        raise DatabaseFailure(
+            f"{failure}. `retention enroll {database.name} --ddl` prints the statements for "
+            "someone who may run them",
+            sqlstate=failure.sqlstate,
+        ) from failure
     identity = database.identity(connection)
     with database_faults("reading the marker", database.name), connection.begin():
         found = read_marker(connection, ledger.ledger_id)

@@ -66,17 +66,24 @@ class Predicates(Facts):
         gone = self.alive(step.table, row)
         if gone is not None:
             whens.append((sa.not_(gone), sa.null()))
-        reached = is_true(self._reached(step, row))
-        if step.clock is not None:
+        whens.append((is_true(self._reached(step, row)), self._reached_outcome(step, row)))
+        if step.clock is None:
+            return sa.case(*whens, else_=bind("running"))
+        if step.has_listed_years:
             whens.append((self._doubtful(step, row), bind("undecidable")))
-            started = is_true(self._sql(step.clock).before(row, self.plan.now))
-            whens.append((sa.not_(sa.or_(started, reached)), bind("not started")))
-        whens.append((sa.not_(reached), bind("running")))
-        for kind, name, stop in self.stops_of(step, row):
-            whens.append((stop, bind(f"{kind}:{name}")))
+        started = is_true(self._sql(step.clock).before(row, self.plan.now))
+        whens.append((started, bind("running")))
+        whens.append((self._doubtful(step, row), bind("undecidable")))
+        return sa.case(*whens, else_=bind("not started"))
+
+    def _reached_outcome(self, step: Step, row: Row) -> Expression:
+        """What becomes of a row whose period is over: stopped by something, or due."""
+        whens: list[tuple[Truth, Expression]] = [
+            (stop, bind(f"{kind}:{name}")) for kind, name, stop in self.stops_of(step, row)
+        ]
         if step.action is Action.ANONYMIZE:
             whens += self._masking_outcomes(step, row)
-        return sa.case(*whens, else_=bind("due"))
+        return sa.case(*whens, else_=bind("due")) if whens else bind("due")
 
     def _masking_outcomes(self, step: Step, row: Row) -> Iterator[tuple[Truth, Expression]]:
         yield self.unmasked(step, row), bind("due")
