@@ -92,7 +92,9 @@ def bring_holds_together(opened: Opened, keys: KeyFolder) -> None:
         there = stored_holds(connection)
         for hold_id, (table, key, placed, released) in wanted.items():
             known = there.get(hold_id)
-            if known is None or (known[2] is None) != (released is None):
+            # a released hold is not brought back: it may have gone with its row
+            lost = known is None and released is None
+            if lost or (known is not None and (known[2] is None) != (released is None)):
                 put_hold(connection, hold_id, table, key, placed, released)
 
 

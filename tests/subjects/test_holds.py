@@ -50,6 +50,16 @@ def test_a_held_row_stays_and_goes_once_it_is_released(project: Project) -> None
     assert project.night("2026-06-01")["people delete"]["erased"] == 1
 
 
+def test_a_released_hold_goes_with_its_row_and_does_not_come_back(project: Project) -> None:
+    """The key of a person who is gone stands in none of our tables, on no later night either."""
+    people(project)
+    hold = project.run("hold", "add", "people", "1", "--reason", "claim").out.strip()
+    assert project.run("hold", "release", hold).code == 0
+    for _ in range(2):
+        project.night("2026-06-01")
+        assert project.value("select count(*) from retention_hold") == 0
+
+
 def test_a_hold_on_a_child_keeps_its_parent_and_its_mask_away(project: Project) -> None:
     """A held note is neither masked nor taken with its person, who waits for it."""
     people(project)
