@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from retention.answers.row_proof import Untold, Wanted, search
 from retention.answers.row_rules import Asked, RuleTeller
-from retention.answers.row_story import Story
+from retention.answers.row_story import ON_REQUEST, Story
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.state import has_marker_table, read_marker
@@ -93,11 +93,11 @@ def _with_proof(story: Story, books: Books, wanted: Wanted) -> Story:
     done = "erased" if gone else "anonymized"
     if not gone:
         masked = any(found.outcome == "anonymized" for found in story.rules)
+        restricted = any(found.outcome in ("restricted", ON_REQUEST) for found in story.rules)
+        state = "anonymized" if masked else "restricted" if restricted else "here"
         known = any(proof.done == "anonymized" for proof in proofs)
         doubts = () if known or not masked else _only(untold, done)
-        return replace(
-            story, state="anonymized" if masked else "here", proofs=proofs, untold=doubts
-        )
+        return replace(story, state=state, proofs=proofs, untold=doubts)
     if any(proof.done == "erased" for proof in proofs):
         return replace(story, state="erased", proofs=proofs)
     doubts = _only(untold, done)

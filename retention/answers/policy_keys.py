@@ -42,6 +42,8 @@ RULE = {
     "restrict_after": "The ceiling after which rows are no longer processed.",
     "anonymize_when": "No clock: rows are masked as soon as this condition holds.",
     "delete_when": "No clock: rows are deleted as soon as this condition holds.",
+    "restrict": "How rows are put out of processing: columns set, or a table they are moved to; "
+    "by default an entry in retention_restriction.",
     "only_if": "What the rule asks of the row besides `where`.",
     "anonymize": "Columns and how each is masked; several columns may share one key, with commas.",
     "unless": "Named conditions that stop this rule for a row; an unknown result stops it, too.",
@@ -50,7 +52,8 @@ RULE = {
     "stored_as": "How the clock's columns store times, where the column's type does not say it.",
     "stored_in": "The zone of times stored without one; UTC unless said.",
     "schedule": "When this rule runs: a cron line in local time.",
-    "guard": "A date column set once, when the row is made: a batch checks that it is the same row.",
+    "guard": "A date column set once, when the row is made: it tells a row from a later one "
+    "that got the same key.",
     "limits": "Limits of this rule alone.",
 }
 LIMITS = {
@@ -59,6 +62,10 @@ LIMITS = {
     "share_min_rows": "Tables with no more rows than this have no limit by share.",
     "whole_table": "What becomes of a rule that would take every row that has a date.",
     "over_limit": "Beyond a limit: refuse, or take the portion it allows and the rest later.",
+}
+RESTRICT = {
+    "set": "Columns of the row and the values that say it is restricted.",
+    "move_to": "A table of the same columns; the rule's later stages follow the rows there.",
 }
 ONLY_IF = {"younger_than": "The rule holds until the start of that birthday."}
 YOUNGER_THAN = {
@@ -89,6 +96,7 @@ KEYS = {
     "Rule": RULE,
     "Limits": LIMITS,
     "OnlyIf": ONLY_IF,
+    "Restrict": RESTRICT,
     "YoungerThan": YOUNGER_THAN,
     "ReferenceDecision": REFERENCE,
     "Coverage": COVERAGE,

@@ -18,7 +18,7 @@ _CLOSED = (Kind.COMMITTED, Kind.NOT_COMMITTED)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One batch that took or masked the row: `done` is "erased" or "anonymized"."""
+    """One batch that took or masked the row: `done`: "erased", "anonymized" or "restricted"."""
 
     number: int
     at: datetime
@@ -106,6 +106,8 @@ def _done(intent: Intent, table: str) -> tuple[str, int]:
     """What the batch did to rows of the table, and to how many."""
     if intent.counts.get(table):
         return "erased", intent.counts[table]
+    if intent.counts.get(f"restricted {table}"):
+        return "restricted", intent.counts[f"restricted {table}"]
     counts = (intent.counts.get(f"{word} {table}", 0) for word in ("due", "masked"))
     return "anonymized", max(counts)
 

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from retention.answers.row_story import HeldBy, NextRun, RuleStory, Stop, words_of
+from retention.answers.row_story import (
+    ON_REQUEST,
+    HeldBy,
+    NextRun,
+    RuleStory,
+    Stop,
+    words_of,
+)
 from retention.answers.row_times import Instant, Read, instant_of, told
 from retention.databases.statements.one_row import Decided, OneRow
 from retention.databases.statements.one_row_asking import Place
@@ -98,14 +105,14 @@ class RuleTeller:
             words,
             reads,
             due,
-            {"done": "anonymized", "deleted": "deleted instead"}.get(kind, kind),
+            _outcome(step.action, kind),
             name,
             stops,
             tuple(self.row.along(place, step)),
             self.asked.next_runs.get(step.rule),
         )
         at = story.earliest(self.asked.as_of)
-        if at is None or story.outcome in ("anonymized", "deleted instead"):
+        if at is None or story.outcome in _OVER:
             return story
         return replace(story, goes_at=self.asked.first_run(step.rule, max(at, self.asked.as_of)))
 
@@ -115,10 +122,10 @@ class RuleTeller:
         """When the action is due, what its clock read, and the rule's own words."""
         rule = self.asked.policy.rules[step.rule]
         if step.clock is None:
-            text = rule.delete_when if step.action is Action.DELETE else rule.anonymize_when
+            text = getattr(rule, f"{step.action}_when", None)
             return None, (), f"as soon as {text}"
         found: list[tuple[Instant, tuple[Read, ...], str]] = []
-        own = rule.delete_after if step.action is Action.DELETE else rule.anonymize_after
+        own = getattr(rule, f"{step.action}_after")
         for deadline, periods in ((step.deadline, own), (step.early, rule.delete_after)):
             if deadline is not None and periods is not None:
                 found.append(self._dated(place, step.rule, step.clock, deadline, periods))
@@ -163,7 +170,7 @@ class RuleTeller:
 
     def _stop(self, place: Place, index: int, kind: str, name: str) -> Stop:
         if kind == "held":
-            only = self.plan.steps[index].action is Action.ANONYMIZE
+            only = self.plan.steps[index].action is not Action.DELETE
             return Stop(kind, name, holds=tuple(self._holds(place, only)))
         if kind == "blocked":
             return Stop(kind, name, rows=self.row.blockers(place, index, name))
@@ -196,3 +203,18 @@ class RuleTeller:
             ends.append(instant_of(term, floor.clock, start))
         open_end = next((end for end in ends if end.at is None), None)
         return open_end or max(ends, key=lambda end: end.at or self.asked.as_of)
+
+
+_OVER = ("anonymized", "restricted", "deleted instead", "anonymized instead")
+_WORDS = {
+    (Action.ANONYMIZE, "done"): "anonymized",
+    (Action.ANONYMIZE, "deleted"): "deleted instead",
+    (Action.RESTRICT, "deleted"): "deleted instead",
+    (Action.RESTRICT, "anonymized"): "anonymized instead",
+    (Action.DELETE, "restricted"): ON_REQUEST,
+    (Action.ANONYMIZE, "restricted"): ON_REQUEST,
+}
+
+
+def _outcome(action: Action, kind: str) -> str:
+    return _WORDS.get((action, kind), kind)

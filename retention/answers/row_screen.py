@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 
 from retention.answers.row_object import LAST_COPY
 from retention.answers.row_proof import Proof, Untold
-from retention.answers.row_story import RuleStory, Stop, Story
+from retention.answers.row_story import ON_REQUEST, RuleStory, Stop, Story
 from retention.answers.row_times import BEYOND, Instant, Read
 from retention.policies.statutes import CAVEAT
 
 _INDENT = "    "
 _ACTIONS = {"delete": "deleted", "detach": "detached", "anonymize": "masked"}
+_DONE = {"anonymize": "masked", "restrict": "restricted"}
+_INSTEAD = {"deleted": "deletes", "anonymized": "anonymizes"}
+_ART_18 = "restricted at the person's own request (GDPR art. 18): not erased while it stands"
 _NO_INSTANT = {
     "missing": "not started: the clock has no start",
     "undecidable": "undecidable: the start cannot be read as a time",
@@ -69,7 +72,7 @@ class Screen:
         return f"{story.state}; {first.rule.name}: {self._outcome(first)}"
 
     def _leaving(self, story: Story) -> str:
-        if story.state not in ("here", "anonymized"):
+        if story.state not in ("here", "anonymized", "restricted"):
             return "it is gone"
         leaving, due_at = story.leaving, story.due_at
         if leaving is None or due_at is None:
@@ -131,7 +134,10 @@ class Screen:
             "over": "no longer keeps it",
             "anonymized": "anonymized: nothing is left to mask",
             "taken": "taken by an earlier rule of the same night",
-            "deleted instead": f"not masked: {found.by} deletes it",
+            "deleted instead": f"not {_DONE.get(found.action)}: {found.by} deletes it",
+            "anonymized instead": f"not restricted: {found.by} anonymizes it",
+            "restricted": "restricted: not processed any more",
+            ON_REQUEST: _ART_18,
         }.get(outcome, outcome)
 
     def _stop(self, stop: Stop) -> str:
@@ -155,8 +161,10 @@ class Screen:
         if stop.kind == "blocked":
             rows = stop.rows or 0
             return f"blocked by {stop.name} ({rows:,} {'row' if rows == 1 else 'rows'})"
-        if stop.kind == "deleted":
-            return f"{stop.name} deletes it instead"
+        if stop.kind == "restricted":
+            return _ART_18
+        if stop.kind in _INSTEAD:
+            return f"{stop.name} {_INSTEAD[stop.kind]} it instead"
         return f"unless {stop.name}"
 
     def _read(self, read: Read) -> str:

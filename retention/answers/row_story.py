@@ -11,7 +11,8 @@ from retention.answers.row_times import Instant, Read
 from retention.policies.periods import StatuteId
 from retention.policies.rule import Rule
 
-HARD = ("held", "blocked", "unless")
+HARD = ("held", "restricted", "blocked", "unless")
+ON_REQUEST = "restricted at request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class HeldBy:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What stops an action now: `kind` is held, kept, blocked, unless or deleted."""
+    """What stops an action now: `kind` is held, restricted, kept, blocked, unless or deleted."""
 
     kind: str
     name: str
@@ -66,7 +67,12 @@ class RuleStory:
     def names_statutes(self) -> bool:
         """TRUE where a period of the rule is a statute's."""
         rule = self.rule
-        found = (rule.keep_at_least, rule.anonymize_after, rule.delete_after)
+        found = (
+            rule.keep_at_least,
+            rule.restrict_after,
+            rule.anonymize_after,
+            rule.delete_after,
+        )
         return any(
             isinstance(item, StatuteId) for periods in found if periods for item in periods.items()
         )

@@ -13,6 +13,7 @@ from retention.cli import (
     deciding,
     forecasts,
     ledger,
+    restrictions,
     setting_up,
     statutes,
     subjects,
@@ -31,6 +32,7 @@ for module in (setting_up, deciding, working, statutes, forecasts, answers):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")
+app.add_typer(restrictions.restriction_app, name="restriction")
 app.add_typer(ledger.ledger_app, name="ledger")
 
 

@@ -14,6 +14,7 @@ from retention.scheduler.due import Decision
 
 Body = Mapping[str, Any]
 _INDENT = "    "
+_PAST = {"delete": "erased", "anonymize": "anonymized", "restrict": "restricted"}
 
 
 def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
@@ -67,14 +68,18 @@ def _of(body: Body) -> str:
 def _done(body: Body) -> str:
     if not body["due"]:
         return "nothing due"
-    done = body["erased"] + body["anonymized"]
-    word = {"delete": "erased", "anonymize": "anonymized"}.get(body["action"], "kept")
+    done = _sum(body)
+    word = _PAST.get(body["action"], "kept")
     left = f", {body['left']:,} left" if body["left"] else ""
     return f"{done:,} {word} of {body['due']:,} due{left}{_rate(body)}"
 
 
+def _sum(body: Body) -> int:
+    return int(body["erased"] + body["anonymized"] + body["restricted_now"])
+
+
 def _rate(body: Body) -> str:
-    done, milliseconds = body["erased"] + body["anonymized"], body.get("milliseconds", 0)
+    done, milliseconds = _sum(body), body.get("milliseconds", 0)
     if not done or milliseconds < 1:
         return ""
     return f" in {milliseconds / 1000:.1f} s ({done * 1000 // milliseconds:,}/s)"

@@ -60,7 +60,7 @@ def add(
     named, values = _row(row or [], table, key or [])
     if not reason.strip():
         raise UsageError("a hold needs its --reason; no hold was placed")
-    with _connected(context, database) as (found, connection, ledger):
+    with connected(context, database) as (found, connection, ledger):
         keys = key_folder(context.policy, context.folder)
         hold = place_hold(found, connection, ledger, keys, named, values, reason, review_on, now)
     console.data(hold.hold_id)
@@ -72,7 +72,7 @@ def list_(
 ) -> None:
     """The holds in force: table, since when, review date. Keys and reasons are not shown."""
     context = load(config)
-    with _connected(context, database) as (found, connection, ledger):
+    with connected(context, database) as (found, connection, ledger):
         holds = _holds(context, found, connection, ledger)
     shown = [hold for hold in holds if hold.released_at is None]
     if json:
@@ -97,7 +97,7 @@ def release(
     from retention.subjects.holds import release_hold
 
     context = load(config)
-    with _connected(context, database) as (found, connection, ledger):
+    with connected(context, database) as (found, connection, ledger):
         holds = _holds(context, found, connection, ledger)
         hold = next((item for item in holds if item.hold_id == hold_id), None)
         if hold is None:
@@ -151,13 +151,13 @@ def record(
         except (OSError, UnicodeDecodeError) as fault:
             raise StorageError(f"{file} cannot be read; nothing was recorded") from fault
         events = read_events(lines, moment, str(file))
-    with _connected(context, database) as (found, connection, ledger):
+    with connected(context, database) as (found, connection, ledger):
         count = record_events(found, connection, ledger, name, table, events)
     console.data(f"{name} is recorded for {count:,} row{'' if count == 1 else 's'} of {table}")
 
 
 @contextmanager
-def _connected(context: Context, name: str | None) -> Iterator[tuple[Database, Connection, Ledger]]:
+def connected(context: Context, name: str | None) -> Iterator[tuple[Database, Connection, Ledger]]:
     from retention.connections import engine_for
     from retention.databases.database import Database
     from retention.scheduler.nightly import ledger_of
@@ -175,10 +175,11 @@ def _connected(context: Context, name: str | None) -> Iterator[tuple[Database, C
 
 def _holds(context: Context, found: Database, connection: Connection, ledger: Ledger) -> list[Hold]:
     from retention.scheduler.nightly import key_folder
-    from retention.subjects.holds import enrolled_id
+    from retention.subjects.holds import PREFIX, enrolled_id
 
     keys = key_folder(context.policy, context.folder)
-    return ledger.holds(enrolled_id(found, connection, ledger), keys.sealing_key())
+    known = ledger.holds(enrolled_id(found, connection, ledger), keys.sealing_key())
+    return [hold for hold in known if hold.hold_id.startswith(PREFIX)]
 
 
 def _body(hold: Hold) -> dict[str, str | None]:

@@ -23,6 +23,7 @@ from retention.planning.clocks import TYPED
 from retention.planning.paths import PathFault, resolve
 from retention.planning.references import with_declared
 from retention.planning.resolving import rules_of
+from retention.planning.restricting import following, with_moved
 from retention.planning.schema import Schema
 from retention.policies.policy import Policy
 from retention.policies.starting_point import ColumnStart, paths_of
@@ -195,7 +196,9 @@ def _hashed(place: str) -> str:
 
 def _clock_columns(policy: Policy, database: str, found: Schema) -> Iterator[tuple[str, str]]:
     full, _ = with_declared(policy, found)
-    for rule in rules_of(policy, database):
+    full = with_moved(policy, full)
+    rules = list(rules_of(policy, database))
+    for rule in (*rules, *filter(None, map(following, rules))):
         if rule.start is None or rule.table not in full.tables:
             continue
         combined = not isinstance(rule.start, ColumnStart)

@@ -53,7 +53,7 @@ def reflect(connection: sa.Connection) -> Schema:
         prefix = "" if schema == default or schema is None else f"{schema}."
         for table in _tables(connection, inspector, dialect, schema, prefix):
             tables[table.name] = table
-        references += _references(inspector, dialect, schema, default)
+        references += _references(connection, inspector, dialect, schema, default)
     known = [name for name in OURS if name in tables]
     for name in known:
         del tables[name]
@@ -160,7 +160,11 @@ def _type_text(type_: types.TypeEngine[Any]) -> str:
 
 
 def _references(
-    inspector: sa.Inspector, dialect: str, schema: str | None, default: str | None
+    connection: sa.Connection,
+    inspector: sa.Inspector,
+    dialect: str,
+    schema: str | None,
+    default: str | None,
 ) -> Iterator[Reference]:
     found = inspector.get_multi_foreign_keys(schema=schema)
     for (_, name), keys in found.items():
@@ -174,10 +178,24 @@ def _references(
                 tuple(key["constrained_columns"]),
                 foreign + str(key["referred_table"]),
                 tuple(key["referred_columns"]),
-                str(key.get("options", {}).get("ondelete") or "NO ACTION").upper(),
+                _on_delete(connection, dialect, name, key),
                 True,
                 str(key.get("name") or ""),
             )
+
+
+def _on_delete(connection: sa.Connection, dialect: str, table: str, key: Any) -> str:
+    """What the database does to the referring rows when their parent is deleted."""
+    if dialect == "sqlite":
+        # the inspector reads the action from the text of the DDL, and not where a column declares it
+        keys = connection.exec_driver_sql(
+            'SELECT "table", "from", on_delete FROM pragma_foreign_key_list(?)', (table,)
+        )
+        own = (str(key["referred_table"]).lower(), str(key["constrained_columns"][0]).lower())
+        for parent, column, action in keys:
+            if (parent.lower(), column.lower()) == own:
+                return str(action).upper()
+    return str(key.get("options", {}).get("ondelete") or "NO ACTION").upper()
 
 
 def sample(

@@ -57,6 +57,7 @@ restriction = sa.Table(
     sa.Column("rule", sa.String(128), primary_key=True),
     sa.Column("restricted_at", sa.String(32), nullable=False),
     sa.Column("at_request", sa.Integer, nullable=False),
+    sa.Column("lifted_at", sa.String(32)),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
     mysql_collate="utf8mb4_bin",
@@ -205,6 +206,51 @@ def put_event(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """An entry of retention_restriction: `rule` is a rule's name, or a request's."""
+
+    table: str
+    key: str
+    rule: str
+    since: str
+    at_request: bool
+    lifted: bool
+
+
+def stored_restrictions(connection: sa.Connection) -> list[Restricted]:
+    """Every restriction in the database, lifted ones too, oldest first."""
+    found = restriction.c
+    query = sa.select(
+        found.table_name,
+        found.row_key,
+        found.rule,
+        found.restricted_at,
+        found.at_request,
+        found.lifted_at,
+    ).order_by(found.restricted_at, found.table_name, found.row_key)
+    return [
+        Restricted(table, key, rule, since, bool(at_request), lifted is not None)
+        for table, key, rule, since, at_request, lifted in connection.execute(query)
+    ]
+
+
+def put_request(connection: sa.Connection, name: str, table: str, key: str, since: str) -> None:
+    """A restriction at the person's own request."""
+    entry = {"table_name": table, "row_key": key, "rule": name}
+    connection.execute(sa.insert(restriction).values(**entry, restricted_at=since, at_request=1))
+
+
+def lift_entry(connection: sa.Connection, table: str, key: str, rule: str, at: str) -> None:
+    """End a restriction; the entry stays, so that the rule does not restrict the row again."""
+    found = restriction.c
+    named = sa.and_(found.table_name == table, found.row_key == key, found.rule == rule)
+    lifted = sa.update(restriction).where(named).values(lifted_at=at)
+    if connection.execute(lifted).rowcount == 0:
+        entry = {"table_name": table, "row_key": key, "rule": rule, "at_request": 0}
+        connection.execute(sa.insert(restriction).values(**entry, restricted_at=at, lifted_at=at))
+
+
 def tables_named(connection: sa.Connection) -> set[str]:
     """Tables of the user's that our own tables speak of, row by row."""
     found: set[str] = set()
@@ -220,6 +266,15 @@ def forget_rows(connection: sa.Connection, table: str, keys: list[str]) -> None:
         for ours in (hold, event, restriction):
             gone = sa.delete(ours).where(ours.c.table_name == table, ours.c.row_key.in_(some))
             connection.execute(gone)
+
+
+def rename_rows(connection: sa.Connection, table: str, to: str, keys: list[str]) -> None:
+    """What our tables say of rows of `table` that were moved goes on under their new table."""
+    for start in range(0, len(keys), 500):
+        some = keys[start : start + 500]
+        for ours in (hold, event, restriction):
+            here = sa.and_(ours.c.table_name == table, ours.c.row_key.in_(some))
+            connection.execute(sa.update(ours).where(here).values(table_name=to))
 
 
 def grants(engine: sa.Engine) -> Iterator[str]:

@@ -19,7 +19,7 @@ Key = tuple[int | str, ...]
 
 @dataclass(slots=True)
 class Taken:
-    """Rows of each table that a batch erased, anonymized or detached; keys only where asked for.
+    """Rows that a batch erased, anonymized, restricted or detached, by table; keys where asked for.
 
     `due` counts the rule's own rows that were anonymized, by themselves or by their child rows.
     """
@@ -27,14 +27,15 @@ class Taken:
     due: dict[str, int] = field(default_factory=dict)
     erased: dict[str, int] = field(default_factory=dict)
     anonymized: dict[str, int] = field(default_factory=dict)
+    restricted: dict[str, int] = field(default_factory=dict)
     detached: dict[str, int] = field(default_factory=dict)
     keys: dict[str, list[tuple[Key, datetime | None]]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """Rows touched in all tables."""
-        counts = (*self.erased.values(), *self.anonymized.values(), *self.detached.values())
-        return sum(counts)
+        done = (self.erased, self.anonymized, self.restricted, self.detached)
+        return sum(count for counts in done for count in counts.values())
 
 
 def key_columns(

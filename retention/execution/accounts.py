@@ -29,6 +29,7 @@ class StepCount:
     blocked: dict[str, int] = field(default_factory=dict)
     unless: dict[str, int] = field(default_factory=dict)
     held: int = 0
+    restricted: int = 0
     rows: int = 0
     also: tuple[Also, ...] = ()
 
@@ -36,7 +37,7 @@ class StepCount:
     def datable(self) -> int:
         """Rows whose clock can be read, whether or not they are due."""
         stopped = (*self.kept.values(), *self.blocked.values(), *self.unless.values())
-        return self.due + self.running + self.held + sum(stopped)
+        return self.due + self.running + self.held + self.restricted + sum(stopped)
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ def step_count(
         named["blocked"],
         named["unless"],
         outcomes.get("held:", 0),
+        outcomes.get("restricted:", 0),
         rows,
         also,
     )

@@ -88,7 +88,9 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
         return rows == "all"
     if step.action is Action.ANONYMIZE:
         return True
-    return step.clock is None or not step.clock.is_own or bool(plan.companions(step.table).taken)
+    if step.clock is None or not step.clock.is_own:
+        return True
+    return step.action is Action.DELETE and bool(plan.companions(step.table).taken)
 
 
 def _carry_out(
@@ -124,11 +126,12 @@ def _carry_out(
 
 def _is_spoken_of(opened: Opened, plan: Plan, step: Step) -> bool:
     """TRUE where holds, events or restrictions name rows of a table that the step takes from."""
-    if step.action is not Action.DELETE:
+    if not step.takes_rows:
         return False
     with database_faults("reading our tables", opened.database.name), opened.connection.begin():
         named = tables_named(opened.connection)
-    return bool(named & {step.table, *plan.companions(step.table).taken})
+    along = plan.companions(step.table).taken if step.action is Action.DELETE else ()
+    return bool(named & {step.table, *along})
 
 
 def _guarded(windows: Iterator[Window], opened: Opened, step: Step) -> Iterator[Window]:
@@ -148,6 +151,8 @@ def _note(result: StepResult, taken: Taken) -> None:
     result.batches += 1
     if step.action is Action.DELETE:
         result.done += taken.erased.get(step.table, 0)
+    elif step.action is Action.RESTRICT:
+        result.done += taken.restricted.get(step.table, 0)
     else:
         result.done += taken.due.get(step.table, 0)
     for action, counts in (

@@ -68,4 +68,5 @@ def _sentence(count: StepCount, broken: str, way_on: str) -> str:
 
 
 def _past(action: str) -> str:
-    return {"delete": "deleted", "anonymize": "anonymized"}.get(str(action), "changed")
+    known = {"delete": "deleted", "anonymize": "anonymized", "restrict": "restricted"}
+    return known.get(str(action), "changed")

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     RUN_FINISHED = "run_finished"
     HOLD_PLACED = "hold_placed"
     HOLD_RELEASED = "hold_released"
+    RESTRICTION_LIFTED = "restriction_lifted"
     GAP = "gap"
     RECOUNT = "recount"
     KEYS_DESTROYED = "keys_destroyed"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from retention.planning.excluding import exclude
 from retention.planning.plan import Action, ColumnMask, Floor, Plan, Step
 from retention.planning.references import Fault
+from retention.planning.restricting import lost_to_moves
 from retention.planning.schema import Column, ColumnKind, Reference
 from retention.policies.masking import Constant, Network, Null, Prefix, Round, Template, Truncate
 from retention.policies.policy import Policy
@@ -23,6 +25,10 @@ def contradictions(policy: Policy, plan: Plan) -> Iterator[Fault]:
             continue
         for floor in plan.floors_on(step.table):
             if _same_clock(step, floor) and _above(floor, step):
+                yield (
+                    ("rules", floor.rule, "keep_at_least"),
+                    f"keeps longer than rules.{step.rule}.delete_after, on the same clock",
+                )
                 yield (
                     ("rules", step.rule, "delete_after"),
                     f"deletes before rules.{floor.rule}.keep_at_least allows: "
@@ -50,11 +56,13 @@ def _maskless(plan: Plan, step: Step) -> Iterator[Fault]:
     if any(other.rule == step.rule and other.masks for other in plan.steps):
         return
     for floor in plan.floors:
+        if exclude(floor.where, step.where) or exclude(floor.where, step.when):
+            continue
         own = [column for hops, column in floor.protects if _target(floor, hops) == step.table]
         stops = not (_same_clock(step, floor) and not _above(floor, step))
         if own and stops:
             yield (
-                ("rules", step.rule, "delete_after"),
+                ("rules", step.rule, "delete_when" if step.when else "delete_after"),
                 f"rules.{floor.rule} keeps {', '.join(own)} and stops this deletion meanwhile; "
                 f"write [rules.{step.rule}.anonymize] for what must go on time",
             )
@@ -66,15 +74,28 @@ def _target(floor: Floor, hops: tuple[object, ...]) -> str:
 
 def mask_faults(plan: Plan) -> Iterator[Fault]:
     """Masks that their column cannot hold, and two different masks for one column."""
-    seen: dict[tuple[str, str], tuple[Step, ColumnMask]] = {}
+    seen: dict[tuple[str, str], list[tuple[Step, ColumnMask]]] = {}
     for step in plan.steps:
         for mask in step.masks:
             column = plan.schema.tables[mask.table].columns[mask.column]
             path = ("rules", step.rule, "anonymize")
             yield from ((path, f'"{column.name}": {fault}') for fault in _unfit(plan, mask, column))
-            first, other = seen.setdefault((mask.table, mask.column), (step, mask))
-            if other.mask != mask.mask and (first.where is None or step.where is None):
-                yield path, f'"{column.name}" is masked otherwise by rules.{first.rule}'
+            known = seen.setdefault((mask.table, mask.column), [])
+            for first, other in known:
+                if other.mask != mask.mask and not _apart(first, step):
+                    yield path, _masked_otherwise(column, first)
+            known.append((step, mask))
+
+
+def _apart(first: Step, second: Step) -> bool:
+    return first.table == second.table and exclude(first.where, second.where)
+
+
+def _masked_otherwise(column: Column, first: Step) -> str:
+    return (
+        f'"{column.name}" is masked otherwise by rules.{first.rule}, and a row may fall under both; '
+        "let their `where` exclude each other, with `and not (…)` if need be"
+    )
 
 
 def _unfit(plan: Plan, mask: ColumnMask, column: Column) -> Iterator[str]:
@@ -193,6 +214,7 @@ def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
                 'decision: it counts as "block"',
             )
     yield from dict.fromkeys(_lost_evidence(plan))
+    yield from dict.fromkeys(lost_to_moves(plan))
     yield from dict.fromkeys(_unreadable(plan))
 
 
@@ -233,5 +255,7 @@ def _undecided(policy: Policy, plan: Plan) -> Iterator[Reference]:
     named = {label.replace(" ", "") for label in policy.references}
     losing = losing_tables(plan)
     for reference in plan.schema.references:
+        if reference.copied_from:
+            continue
         if reference.parent in losing and reference.label not in named:
             yield reference

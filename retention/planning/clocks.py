@@ -238,13 +238,28 @@ def clock_column(schema: Schema, rule: Rule, text: str) -> ClockColumn:
     return _column(schema, rule, text, children=False)
 
 
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
+
+
 def _column(schema: Schema, rule: Rule, text: str, *, children: bool) -> ClockColumn:
     path = resolve(schema, rule.table, text, children=children)
     column = schema.tables[path.table].columns[path.column]
     sample = schema.samples.get((path.table, path.column))
+    form = clock_form(column, sample, rule.stored_as)
+    for value in rule.missing if form is not ClockForm.TEXT else ():
+        if isinstance(value, str) and not _is_day(value):
+            raise ClockFault(
+                f'missing = ["{value}"]: "{column.name}" is {column.type_text}, so a value that '
+                'means "no date" is a day such as "1900-01-01", or a number'
+            )
     return ClockColumn(
         path,
-        clock_form(column, sample, rule.stored_as),
+        form,
         rule.stored_in or "UTC",
         rule.earliest_plausible,
         tuple(rule.missing),

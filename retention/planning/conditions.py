@@ -6,6 +6,7 @@ reflected identifiers and bound values. Sub-queries and unknown functions are fa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,6 +45,7 @@ class Operation:
 
 Condition = Literal | ColumnValue | Operation
 
+_PATH = re.compile(r"[^\W\d]\w*(?:\.\w+)*\([\w.]+\)(?:\.\w+(?:\([\w.]+\))?)*\.\w+")
 _BINARY = {
     "And": "and",
     "Or": "or",
@@ -79,7 +81,7 @@ def parse_condition(text: str, resolve: Callable[[str], ColumnPath]) -> Conditio
     from sqlglot.errors import SqlglotError
 
     try:
-        parsed = [statement for statement in sqlglot.parse(text) if statement is not None]
+        parsed = [found for found in sqlglot.parse(_as_names(text)) if found is not None]
     except SqlglotError as fault:
         raise ConditionFault(f'"{text}" is not one SQL condition') from fault
     if len(parsed) != 1:
@@ -88,6 +90,13 @@ def parse_condition(text: str, resolve: Callable[[str], ColumnPath]) -> Conditio
     if isinstance(condition, Literal) and not isinstance(condition.value, bool):
         raise ConditionFault(f'"{text}" is a value, not a condition')
     return condition
+
+
+def _as_names(text: str) -> str:
+    """Paths such as `customers(buyer_id).name` as quoted names, which the SQL parser takes."""
+    outside = re.split(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")", text)
+    outside[::2] = (_PATH.sub(r'"\g<0>"', part) for part in outside[::2])
+    return "".join(outside)
 
 
 def columns_of(condition: Condition) -> Iterator[ColumnPath]:

@@ -11,6 +11,7 @@ from retention.planning.order import in_order
 from retention.planning.plan import CycleFault, Plan
 from retention.planning.references import Fault, with_declared
 from retention.planning.resolving import resolve_policy
+from retention.planning.restricting import with_moved
 from retention.planning.schema import Schema
 from retention.policies.parse import dotted
 from retention.policies.policy import Policy
@@ -33,6 +34,7 @@ def plan_and_problems(
 ) -> tuple[Plan | None, tuple[Problem, ...]]:
     """The Plan where there is one, and all faults and warnings, in the order of the file."""
     full, faults = with_declared(policy, schema)
+    full = with_moved(policy, full)
     resolved = resolve_policy(policy, database, full, as_of)
     faults += resolved.faults
     plan = Plan(

@@ -35,6 +35,10 @@ def in_order(plan: Plan) -> tuple[Step, ...]:
 
 def _before(plan: Plan, first: Step, second: Step) -> bool:
     """True where `first` must go before `second`."""
+    if _before_moving(first, second) or _reads_what_is_set(plan, first, second):
+        return True
+    if _before_moving(second, first) or _reads_what_is_set(plan, second, first):
+        return False
     if _erases_evidence(plan, second, first):
         return True
     if _erases_evidence(plan, first, second):
@@ -43,10 +47,36 @@ def _before(plan: Plan, first: Step, second: Step) -> bool:
     return bool(changed & set(_awaited_tables(plan, second)))
 
 
+def _before_moving(first: Step, second: Step) -> bool:
+    """TRUE where `second` moves rows that `first` might meet a second time, or half done."""
+    if not second.moves or second.restriction is None:
+        return False
+    masks_here = first.action is Action.ANONYMIZE and first.table == second.table
+    return masks_here or first.table == second.restriction.move_to
+
+
+def _reads_what_is_set(plan: Plan, reader: Step, setter: Step) -> bool:
+    """TRUE where a condition of `reader` names a column that `setter` sets to restrict."""
+    if setter.restriction is None or reader is setter:
+        return False
+    changed = {(setter.table, name) for name, _ in setter.restriction.values}
+    conditions = (reader.where, reader.when, *(found for _, found in reader.unless))
+    return any(
+        (path.table, path.column) in changed
+        for condition in conditions
+        if condition is not None
+        for path in columns_of(condition)
+    )
+
+
+_FIRST = (Action.DELETE, Action.RESTRICT, Action.ANONYMIZE)
+
+
 def _deleted_first(waiting: list[Step], step: Step) -> bool:
-    """TRUE where rows of the step's table would better be deleted before others are masked."""
-    return step.action is not Action.DELETE and any(
-        other.table == step.table and other.action is Action.DELETE for other in waiting
+    """TRUE where another step should see rows of the step's table before it does."""
+    return any(
+        other.table == step.table and _FIRST.index(other.action) < _FIRST.index(step.action)
+        for other in waiting
     )
 
 
@@ -79,8 +109,9 @@ def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
 
 
 def _lost_tables(plan: Plan, step: Step) -> Iterator[str]:
-    if step.action is Action.DELETE:
+    if step.takes_rows:
         yield step.table
+    if step.action is Action.DELETE:
         yield from plan.companions(step.table).taken
 
 

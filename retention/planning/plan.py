@@ -35,6 +35,7 @@ class Action(StrEnum):
 
     DELETE = "delete"
     ANONYMIZE = "anonymize"
+    RESTRICT = "restrict"
     KEEP = "keep"
 
 
@@ -67,12 +68,20 @@ class ColumnMask:
 
 
 @dataclass(frozen=True, slots=True)
+class Restriction:
+    """How rows are put out of processing: columns set, a table moved to; neither: an entry."""
+
+    values: tuple[tuple[str, bool | int | float | str], ...] = ()
+    move_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One rule's action on one table, with the constant that decides it.
 
     `early`: the delete ceiling of the same rule; a deletion that a protecting floor stops masks
-    the row's other columns from then on. `deadline` None: nothing is due by age. `when`: due as
-    soon as it holds, without any clock.
+    the row's other columns from then on; so does `early_when`, its condition. `deadline` None:
+    nothing is due by age. `when`: due as soon as it holds, without any clock.
     """
 
     rule: str
@@ -88,7 +97,19 @@ class Step:
     early: Deadline | None = None
     guard: str | None = None
     when: Condition | None = None
+    early_when: Condition | None = None
     younger: Younger | None = None
+    restriction: Restriction | None = None
+
+    @property
+    def moves(self) -> bool:
+        """TRUE where the step takes rows of its table to another table."""
+        return self.restriction is not None and bool(self.restriction.move_to)
+
+    @property
+    def takes_rows(self) -> bool:
+        """TRUE where rows leave the step's table."""
+        return self.action is Action.DELETE or self.moves
 
     @property
     def cutoff(self) -> Cutoff | None:

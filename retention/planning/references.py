@@ -60,7 +60,9 @@ def decided_references(
     decisions: dict[Reference, str] = {}
     locked: set[Reference] = set()
     faults: list[Fault] = []
-    by_label = {found.label.replace(" ", ""): found for found in schema.references}
+    by_label = {
+        found.label.replace(" ", ""): found for found in schema.references if not found.copied_from
+    }
     named: set[str] = set()
     for label, decision in policy.references.items():
         flat = label.replace(" ", "")

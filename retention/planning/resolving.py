@@ -20,6 +20,14 @@ from retention.planning.paths import (
 )
 from retention.planning.plan import Action, ColumnMask, Floor, Step, Younger
 from retention.planning.references import Fault, decided_references
+from retention.planning.restricting import (
+    also_protecting,
+    copied_decisions,
+    following,
+    keeping,
+    restrict_faults,
+    restriction_of,
+)
 from retention.planning.schema import ColumnKind, Reference, Schema, Table, TableKind
 from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
 from retention.policies.periods import Periods
@@ -27,6 +35,11 @@ from retention.policies.policy import Policy
 from retention.policies.rule import Rule
 
 _GUARDS = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ, ColumnKind.TEXT)
+_ENDS = {
+    Action.DELETE: ("delete_after", "delete_when"),
+    Action.ANONYMIZE: ("anonymize_after", "anonymize_when"),
+    Action.RESTRICT: ("restrict_after", ""),
+}
 T = TypeVar("T")
 
 
@@ -56,8 +69,17 @@ def resolve_policy(policy: Policy, database: str, schema: Schema, as_of: datetim
     resolved = Resolved()
     found = decided_references(policy, schema)
     resolved.decisions, resolved.locked, resolved.faults = found
-    for rule in rules_of(policy, database):
-        _Resolver(policy, schema, rule, as_of, resolved).run()
+    resolved.decisions |= dict(copied_decisions(schema, resolved.decisions))
+    rules = list(rules_of(policy, database))
+    moved = {
+        rule.table: rule.restrict.move_to
+        for rule in rules
+        if rule.restrict is not None and rule.restrict.move_to
+    }
+    for rule in rules:
+        for same in (rule, following(rule), keeping(rule, moved)):
+            if same is not None:
+                _Resolver(policy, schema, same, as_of, resolved).run()
     return resolved
 
 
@@ -85,11 +107,14 @@ class _Resolver:
         younger = self._younger()
         floor = self._floor(where, clock, younger)
         self._named_columns(table)
+        if self.rule.restrict_after:
+            for fault in restrict_faults(self.rule, self.schema, table):
+                self.fault("restrict", fault)
         if len(self.resolved.faults) > before:
             return
         if floor is not None:
             self.resolved.floors.append(floor)
-        for action in (Action.DELETE, Action.ANONYMIZE):
+        for action in _ENDS:
             step = self._step(action, clock, masks)
             if step is not None:
                 self.resolved.steps.append(
@@ -109,7 +134,7 @@ class _Resolver:
             return None
 
     def _usable(self, table: Table) -> bool:
-        erases = any((self.rule.delete_after, self.rule.anonymize_after, self.rule.delete_when))
+        erases = any(getattr(self.rule, key, None) for keys in _ENDS.values() for key in keys)
         if table.kind is TableKind.VIEW:
             self.fault("table", f'"{table.name}" is a view; name the table behind it')
         elif table.obstacle:
@@ -201,9 +226,10 @@ class _Resolver:
         deadline = self._deadline("keep_at_least", periods)
         if deadline is None:
             return None
-        return Floor(
+        found = Floor(
             self.rule.name, self.rule.table, where, clock, deadline, tuple(protects), younger
         )
+        return also_protecting(found, self.schema)
 
     def _deadline(self, key: str, periods: Periods | None) -> Deadline | None:
         if periods is None:
@@ -221,15 +247,19 @@ class _Resolver:
     def _step(
         self, action: Action, clock: Clock | None, masks: tuple[ColumnMask, ...]
     ) -> Step | None:
-        deletes = action is Action.DELETE
-        periods = self.rule.delete_after if deletes else self.rule.anonymize_after
-        text = self.rule.delete_when if deletes else self.rule.anonymize_when
-        when = self._condition("delete_when" if deletes else "anonymize_when", text, children=True)
+        after_key, when_key = _ENDS[action]
+        text = getattr(self.rule, when_key, None)
+        told = text or self.rule.delete_when
+        when = self._condition(when_key, text, children=True)
         early = None
-        if not deletes and masks and clock is not None:
+        if action is Action.ANONYMIZE and masks and clock is not None:
             early = self._deadline("delete_after", self.rule.delete_after)
-        deadline = self._deadline("delete_after" if deletes else "anonymize_after", periods)
-        if when is None and (clock is None or (deadline is None and early is None)):
+        deadline = self._deadline(after_key, getattr(self.rule, after_key))
+        early_when = None
+        if action is Action.ANONYMIZE and masks and when is None:
+            early_when = self._condition("delete_when", self.rule.delete_when, children=True)
+        dated = clock is not None and (deadline is not None or early is not None)
+        if when is None and early_when is None and not dated:
             return None
         return Step(
             self.rule.name,
@@ -239,12 +269,14 @@ class _Resolver:
             (),
             clock,
             deadline,
-            f"due: as soon as {text}" if when else self._reason(deadline or early, clock),
+            self._reason(deadline or early, clock) if dated else f"due: as soon as {told}",
             self.policy.limits_of(self.rule),
-            () if deletes else masks,
+            masks if action is Action.ANONYMIZE else (),
             early,
             self.rule.guard,
             when,
+            early_when,
+            restriction=restriction_of(self.rule) if action is Action.RESTRICT else None,
         )
 
     def _reason(self, deadline: Deadline | None, clock: Clock | None) -> str:
@@ -256,7 +288,7 @@ class _Resolver:
         if deadline.latest is None:
             return f"never due: {told}"
         lines = [
-            self._shown(line) + (f" for {value}" if deadline.by and value else "")
+            self._shown(line) + (f" for {value or 'all others'}" if deadline.by else "")
             for value, line in deadline.cutoffs
             if line is not None
         ]

@@ -77,7 +77,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`table.columns` refer to `parent.parent_columns`; `on_delete` as the database declares it."""
+    """`table.columns` refer to `parent.parent_columns`; `on_delete` as the database declares it.
+
+    `copied_from`: the label of the reference it repeats for a table that rows are moved to.
+    """
 
     table: str
     columns: tuple[str, ...]
@@ -86,6 +89,7 @@ class Reference:
     on_delete: str = "NO ACTION"
     declared: bool = True
     name: str = ""
+    copied_from: str = ""
 
     @property
     def label(self) -> str:

@@ -73,9 +73,23 @@ def parse_policy(
         problems = tuple(_own_faults(policy, positions))
     except ValidationError as fault:
         problems = tuple(_problem(detail, positions) for detail in fault.errors())
+        problems += tuple(_faults_beside(document, fault, positions))
     if problems:
         raise PolicyError(file, tuple(sorted(problems, key=lambda found: found.line or 0)))
     return policy
+
+
+def _faults_beside(
+    document: dict[str, Any], fault: ValidationError, positions: dict[Path, int]
+) -> Iterator[Problem]:
+    """What is wrong with the rules that can be read; nothing where more than rules is broken."""
+    broken = {detail["loc"][1] for detail in fault.errors() if detail["loc"][:1] == ("rules",)}
+    rules = {name: rule for name, rule in document["rules"].items() if name not in broken}
+    try:
+        policy = Policy.model_validate({**document, "rules": rules})
+    except (ValidationError, KeyError):
+        return
+    yield from _own_faults(_with_own_statutes(policy), positions)
 
 
 def _with_own_statutes(policy: Policy) -> Policy:
@@ -163,11 +177,14 @@ def _faults(policy: Policy) -> Iterator[tuple[Path, str]]:
 
 def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
     """What a rule gets wrong by itself, before any schema is known: (key, sentence)."""
-    after = (rule.anonymize_after, rule.delete_after)
+    after = (rule.restrict_after, rule.anonymize_after, rule.delete_after)
     ends = (*after, rule.anonymize_when, rule.delete_when)
     floor = rule.keep_at_least
     if not floor and not any(ends):
-        yield "table", "nothing happens: write delete_after, anonymize_after or keep_at_least"
+        yield (
+            "table",
+            "nothing happens: write delete_after, anonymize_after, restrict_after or keep_at_least",
+        )
     if rule.start is None and (any(after) or (floor and not floor.forever)):
         yield "start", "a period needs a start: name the column the clock starts from"
     if (rule.anonymize_after or rule.anonymize_when) and not rule.anonymize:
@@ -178,14 +195,31 @@ def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
         yield "delete_when", "write delete_when or delete_after, in two rules if both are meant"
     if rule.anonymize_when and rule.anonymize_after:
         yield "anonymize_when", "write anonymize_when or anonymize_after, in two rules if both"
+    if rule.restrict and not rule.restrict_after:
+        yield "restrict", "restrict says how; restrict_after says when"
     if rule.protects and not floor:
         yield "protects", "protects belongs to keep_at_least"
+    yield from _idle_keys(rule, acts=any(ends))
     yield from _statute_faults(policy, rule)
     yield from _database_faults(policy, rule)
 
 
+def _idle_keys(rule: Rule, *, acts: bool) -> Iterator[tuple[str, str]]:
+    """Keys that are read by nothing in this rule: whoever wrote them expects that they are."""
+    written = rule.model_fields_set
+    if not acts:
+        for key in ("unless", "guard", "schedule", "limits"):
+            if key in written:
+                yield key, "a rule that only keeps takes nothing, so this key does nothing"
+    if rule.start is None:
+        clock = ("requires", "missing", "earliest_plausible", "stored_as", "counted_from")
+        for key in (*clock, *(() if rule.only_if else ("stored_in",))):
+            if key in written:
+                yield key, "this belongs to a clock, and the rule has no start"
+
+
 def _statute_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
-    for key in ("keep_at_least", "anonymize_after", "delete_after"):
+    for key in ("keep_at_least", "restrict_after", "anonymize_after", "delete_after"):
         for item in (getattr(rule, key) or Periods(())).items():
             if not isinstance(item, StatuteId):
                 continue

@@ -6,13 +6,20 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from retention.policies.calendar import CountedFrom, Stage, Term
 from retention.policies.financial_years import FinancialYears
 from retention.policies.period import Period, parse_period
 from retention.policies.periods import Item
-from retention.policies.rule import STRICT, CountedFromName, Limits, Rule
+from retention.policies.rule import STRICT, CountedFromName, Limits, Rule, Schedule
 from retention.policies.statutes import Statute, StatuteKind
 
 Decision = Literal["delete", "detach", "block", "leave", "as declared"]
@@ -25,6 +32,11 @@ def _zone(form: object) -> ZoneInfo:
         raise ValueError(
             f'there is no time zone "{form}"; write one such as "Europe/Oslo"'
         ) from None
+
+
+def _readable_period(text: str) -> str:
+    parse_period(text)
+    return text
 
 
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
@@ -44,7 +56,7 @@ class LedgerSettings(BaseModel):
     model_config = STRICT
 
     url: str
-    keep_at_least: str = "3 years"
+    keep_at_least: Annotated[str, AfterValidator(_readable_period)] = "3 years"
     rows: Literal["auto", "all", "none"] = "auto"
     keys: str | None = None
 
@@ -119,7 +131,7 @@ class Policy(BaseModel):
 
     timezone: Zone
     country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
-    schedule: str | None = None
+    schedule: Schedule | None = None
     financial_year_starts: str | list[str | date] = "01-01"
     databases: dict[str, DatabaseSettings] = Field(min_length=1)
     ledger: LedgerSettings

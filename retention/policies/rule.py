@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from retention.policies.masking import Mask, parse_mask
 from retention.policies.periods import Periods, parse_ceiling, parse_periods
@@ -73,6 +82,28 @@ Start = Annotated[
 Masks = Annotated[
     dict[str, Mask], BeforeValidator(_masks), WithJsonSchema({"type": "object", "minProperties": 1})
 ]
+
+
+def _zone_name(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f'there is no time zone "{text}"; write one such as "Europe/Oslo"'
+        ) from None
+    return text
+
+
+def _schedule(text: str) -> str:
+    from retention.policies.schedules import check_schedule
+
+    if fault := check_schedule(text):
+        raise ValueError(fault)
+    return text
+
+
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
@@ -119,6 +150,24 @@ class OnlyIf(BaseModel):
     younger_than: YoungerThan
 
 
+class Restrict(BaseModel):
+    """How a restricted row is put out of further processing; without it, an entry in our table.
+
+    `set`: columns of the row and what they become. `move_to`: a table of the same shape.
+    """
+
+    model_config = STRICT
+
+    set: dict[str, bool | int | float | str] = {}
+    move_to: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Restrict:
+        if bool(self.set) == bool(self.move_to):
+            raise ValueError('write { set = { column = value } } or { move_to = "table" }')
+        return self
+
+
 class Rule(BaseModel):
     """A sentence of the privacy policy about one table. Keys are those of policies.toml."""
 
@@ -136,17 +185,19 @@ class Rule(BaseModel):
     counted_from: CountedFromName = "event"
     keep_at_least: Floor | None = None
     protects: list[str] = []
+    restrict_after: Ceiling | None = None
     anonymize_after: Ceiling | None = None
     delete_after: Ceiling | None = None
     anonymize_when: str | None = None
     delete_when: str | None = None
     only_if: OnlyIf | None = None
     anonymize: Masks = {}
+    restrict: Restrict | None = None
     unless: dict[str, str] = {}
     missing: list[str | int] = []
     earliest_plausible: Day = date(1990, 1, 1)
     stored_as: StoredAs | None = None
-    stored_in: str | None = None
-    schedule: str | None = None
+    stored_in: ZoneName | None = None
+    schedule: Schedule | None = None
     guard: str | None = None
     limits: Limits | None = None

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from retention.databases.erasing.erase import Eraser
+from retention.databases.erasing.restricting import changed_columns
 from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
-from retention.databases.state import forget_rows, move_marker, read_marker
+from retention.databases.state import forget_rows, move_marker, read_marker, rename_rows
 from retention.databases.taking import Taken
 from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
@@ -70,7 +71,7 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             _check_marker(opened)
             taken = work.eraser.take(connection, window, most)
             if work.forget:
-                _forget(opened, taken)
+                _forget(opened, work.step, taken)
             points.reached(points.TAKEN)
             if not taken.rows:
                 transaction.rollback()
@@ -99,10 +100,17 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
     return taken
 
 
-def _forget(opened: Opened, taken: Taken) -> None:
+def _forget(opened: Opened, step: Step, taken: Taken) -> None:
+    """What our own tables say of rows goes with the rows, or along with those that were moved."""
     for table in taken.erased:
-        keys = ["|".join(map(str, key)) for key, _ in taken.keys.get(table, [])]
-        forget_rows(opened.connection, table, keys)
+        forget_rows(opened.connection, table, _key_texts(taken, table))
+    if step.moves and step.restriction is not None:
+        keys = _key_texts(taken, step.table)
+        rename_rows(opened.connection, step.table, step.restriction.move_to, keys)
+
+
+def _key_texts(taken: Taken, table: str) -> list[str]:
+    return ["|".join(map(str, key)) for key, _ in taken.keys.get(table, [])]
 
 
 def _check_marker(opened: Opened) -> None:
@@ -122,10 +130,12 @@ def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetim
         ("", taken.erased),
         ("detached ", taken.detached),
         ("masked ", taken.anonymized),
+        ("restricted ", taken.restricted),
         ("due ", taken.due),
     ):
         counts |= {f"{prefix}{table}": count for table, count in found.items()}
     columns = tuple(f"{mask.table}.{mask.column}" for mask in work.step.masks)
+    columns += tuple(changed_columns(work.step))
     return Intent(
         opened.database_id,
         sequence,

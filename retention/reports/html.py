@@ -16,14 +16,15 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retention.errors import StorageError
+from retention.reports.report import DONE
 
 Body = Mapping[str, Any]
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_PAST = {"delete": "erased", "anonymize": "anonymized"}
-_VERBS = {"delete": "erase", "anonymize": "anonymize"}
+_PAST = {"delete": "erased", "anonymize": "anonymized", "restrict": "restricted"}
+_VERBS = {"delete": "erase", "anonymize": "anonymize", "restrict": "restrict"}
 _ALONG = {"delete": "erased", "anonymize": "masked", "detach": "detached"}
 _OUTCOMES = (
     ("running", "Not due yet", "the period still runs"),
@@ -84,7 +85,7 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
         step["anchor"] = known[0].get("anchor", f"rule-{len(rules)}")
     totals = {
         key: sum(found[key] for found in body["committed"])
-        for key in ("erased", "anonymized", "detached")
+        for key in ("erased", "anonymized", "restricted", "detached")
     }
     return {
         "run": body["run"],
@@ -108,22 +109,20 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
 def _heading(body: Body, totals: Mapping[str, int], zone: ZoneInfo) -> str:
     """The run in one sentence, true also where it was stopped or has not ended."""
     day = _day(_moment(body["started"]).astimezone(zone))
-    acting = {
-        found["rule"]
-        for found in body["committed"]
-        if found["erased"] or found["anonymized"] or found["detached"]
-    }
+    acting = {found["rule"] for found in body["committed"] if any(found[key] for key in totals)}
     if not acting:
         return f"On {day}, no row was erased or anonymized."
-    erased, anonymized = totals["erased"], totals["anonymized"]
-    parts = [f"{erased:,} {_rows(erased)} erased"] if erased else []
-    if anonymized:
-        subject = f"{anonymized:,}" if parts else f"{anonymized:,} {_rows(anonymized)}"
-        parts.append(f"{subject} anonymized")
+    parts: list[str] = []
+    for word in ("erased", "anonymized", "restricted"):
+        count = totals[word]
+        if count:
+            parts.append(f"{count:,} {word}" if parts else f"{count:,} {_rows(count)} {word}")
     if not parts:
         parts.append(f"{totals['detached']:,} {_rows(totals['detached'])} detached")
     under = "1 rule" if len(acting) == 1 else f"{len(acting)} rules"
-    return f"On {day}, {' and '.join(parts)} under {under}."
+    *others, last = parts
+    told = f"{', '.join(others)} and {last}" if others else last
+    return f"On {day}, {told} under {under}."
 
 
 def _rows(count: int) -> str:
@@ -145,7 +144,7 @@ def _state_sentence(body: Body) -> str:
 
 
 def _step(rule: Body) -> dict[str, Any]:
-    done = rule["erased"] + rule["anonymized"]
+    done = sum(rule[key] for key in DONE.values())
     outcomes = tuple(_placed(_outcomes(rule, done)))
     why = str(rule["why"])
     return {

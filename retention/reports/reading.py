@@ -56,6 +56,7 @@ def _line(ledger: Ledger, run: Run) -> dict[str, Any]:
         "state": _state(run),
         "erased": sum(item["erased"] for item in committed),
         "anonymized": sum(item["anonymized"] for item in committed),
+        "restricted": sum(item["restricted"] for item in committed),
         "exit_code": run.finished.body.get("exit_code") if run.finished else None,
     }
 
@@ -86,14 +87,14 @@ def _committed(ledger: Ledger, run_id: str) -> list[dict[str, Any]]:
 
 
 def _add(sums: dict[tuple[str, str], dict[str, int]], intent: Intent) -> None:
-    words = {"masked": "anonymized", "detached": "detached"}
+    words = {"masked": "anonymized", "restricted": "restricted", "detached": "detached"}
     for name, count in intent.counts.items():
         prefix, space, table = name.partition(" ")
         if space and prefix == "due":
             continue
         kind, where = (words[prefix], table) if space and prefix in words else ("erased", name)
         counts = sums.setdefault(
-            (intent.rule, where), {"erased": 0, "anonymized": 0, "detached": 0}
+            (intent.rule, where), {"erased": 0, "anonymized": 0, "restricted": 0, "detached": 0}
         )
         counts[kind] += count
 

@@ -14,6 +14,10 @@ RUN_SCHEMA = "retention.run/1"
 REPORT_SCHEMA = "retention.report/1"
 
 
+DONE = {"delete": "erased", "anonymize": "anonymized", "restrict": "restricted_now"}
+"""Under which name a report counts what each action did."""
+
+
 def stamp(moment: datetime | None) -> str | None:
     """An instant as reports write it: ISO, UTC."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -39,7 +43,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "blocked_by": dict(count.blocked),
         "unless": dict(count.unless),
         "held": count.held,
-        "restricted": 0,
+        "restricted": count.restricted,
         "rows": count.rows,
         "also": [
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
@@ -51,9 +55,7 @@ def step_body(database: str, result: StepResult) -> dict[str, Any]:
     """What became of one rule's action, as the ledger keeps it."""
     body = count_body(database, result.count)
     action = str(result.count.step.action)
-    done = {("delete", "erased"): 0, ("anonymize", "anonymized"): 0}
-    body |= {name: (result.done if wanted == action else 0) for wanted, name in done}
-    body["restricted_now"] = 0
+    body |= {name: (result.done if wanted == action else 0) for wanted, name in DONE.items()}
     body["left"] = result.left
     for also in body["also"]:
         also["done"] = result.also.get((also["table"], also["action"]), 0)

@@ -33,6 +33,7 @@ from retention.protocol.opening import Clock, Opened, open_for_work
 from retention.reports.report import step_body
 from retention.scheduler.timing import due_rules
 from retention.subjects.holds import bring_holds_together
+from retention.subjects.restrictions import bring_requests_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def one_database(
 
 @contextmanager
 def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") -> Iterator[Opened]:
-    """The database under its run lock, settled, its holds brought back if a restore lost them."""
+    """The database under its run lock, settled, with the holds and requests that a restore lost."""
     database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
     with database.connected() as connection, ExitStack() as stack:
         try:
@@ -136,7 +137,9 @@ def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") ->
             opened = open_for_work(database, connection, ledger, request.now)
         except Busy as busy:
             raise Busy(f"{busy}{_holder(ledger, run_id)}") from busy
-        bring_holds_together(opened, key_folder(request.policy, request.folder))
+        keys = key_folder(request.policy, request.folder)
+        bring_holds_together(opened, keys)
+        bring_requests_together(opened, keys)
         yield opened
 
 

@@ -22,6 +22,9 @@ from retention.ledger.store import Ledger
 from retention.planning.paths import PathFault, known_table
 from retention.protocol.opening import Clock, Opened
 
+PREFIX = "H-"
+"""How the names of holds begin."""
+
 
 def place_hold(
     database: Database,
@@ -47,7 +50,7 @@ def place_hold(
     with database_faults("looking up the row", database.name), connection.begin():
         row_key = canonical_key(connection, database.dialect, found, key)
     hold = Hold(
-        f"H-{now():%Y%m%d}-{secrets.token_hex(3)}",
+        f"{PREFIX}{now():%Y%m%d}-{secrets.token_hex(3)}",
         database_id,
         table,
         {"row_key": row_key},
@@ -84,6 +87,8 @@ def bring_holds_together(opened: Opened, keys: KeyFolder) -> None:
     """The ledger's holds are the ones that count: a restore rolled the database's copy back."""
     wanted = {}
     for hold in opened.ledger.holds(opened.database_id, keys.sealing_key()):
+        if not hold.hold_id.startswith(PREFIX):
+            continue
         placed = stamp(hold.placed_at) if hold.placed_at else ""
         released = stamp(hold.released_at) if hold.released_at else None
         wanted[hold.hold_id] = (hold.table, str(hold.key["row_key"]), placed, released)

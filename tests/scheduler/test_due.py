@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retention.policies.schedules import check_schedule
 from retention.scheduler.due import (
     GRACE,
     RuleTiming,
-    check_schedule,
     decide,
     next_due,
     occurrences,

@@ -99,8 +99,9 @@ def eraser_for(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion:
     from retention.databases.erasing.erase_cte import CteEraser
     from retention.databases.erasing.erase_sets import SetEraser
 
+    restricts = step.action is Action.RESTRICT
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
-    if not portion and not updates_unseen and not reads_other_rows(plan, step):
+    if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):
         return DirectEraser(plan, dialect, step, keys=keys)
     if dialect.data_modifying_ctes:
         return CteEraser(plan, dialect, step, keys=keys)

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
@@ -68,8 +69,13 @@ class CteEraser:
     ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
         """Decides the doomed rows once, and takes them and what goes with them."""
         doomed = self._doomed(window, most)
-        deletes = self.step.action is Action.DELETE
-        return self._answer(self._deletions(doomed) if deletes else self._updates(doomed))
+        match self.step.action:
+            case Action.DELETE:
+                return self._answer(self._deletions(doomed))
+            case Action.RESTRICT:
+                return self._restrictions(doomed)
+            case _:
+                return self._answer(self._updates(doomed))
 
     def _doomed(self, window: Window, most: int | None) -> sa.CTE:
         row = _with_system_columns(row_of(self.table))
@@ -157,6 +163,22 @@ class CteEraser:
             parts.append(("anonymized", table.name, table, updated))
         return parts
 
+    def _restrictions(self, doomed: sa.CTE) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+        step, row = self.step, _with_system_columns(row_of(self.table))
+        here = sa.and_(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
+        if not step.moves and not values_of(step):
+            noted = entries_for(self.plan, self.dialect, step, doomed).cte("noted")
+            return self._answer([("restricted", step.table, self.table, doomed)]).add_cte(noted)
+        if not step.moves:
+            changed = sa.update(row).where(here).values(values_of(step))
+            found = changed.returning(*self._returned(self.table, row)).cte("restricted")
+            return self._answer([("restricted", step.table, self.table, found)])
+        columns = dict.fromkeys((*moved_columns(self.table), *set_columns(self.plan, self.table)))
+        left = sa.delete(row).where(here).returning(*(row.c[name] for name in columns)).cte("left")
+        moved = sa.select(*(left.c[name] for name in moved_columns(self.table)))
+        arrived = into(self.plan, step, moved).cte("arrived")
+        return self._answer([("restricted", step.table, self.table, left)]).add_cte(arrived)
+
     def _returned(self, table: Table, row: Row) -> list[sa.ColumnElement[Any]]:
         return [row.c[name] for name in set_columns(self.plan, table)]
 
@@ -204,6 +226,7 @@ def _note(taken: Taken, kind: str, name: str, count: int) -> None:
         "erased": taken.erased,
         "detached": taken.detached,
         "anonymized": taken.anonymized,
+        "restricted": taken.restricted,
         "due": taken.due,
     }[kind]
     if count:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
@@ -74,7 +75,8 @@ class SetEraser:
             self._delete(connection, taken)
         else:
             self._note_keys(connection, taken)
-            self._mask(connection, taken)
+            masks = self.step.action is Action.ANONYMIZE
+            (self._mask if masks else self._restrict)(connection, taken)
         return taken
 
     def _temporary(self, name: str) -> sa.TableClause:
@@ -175,6 +177,20 @@ class SetEraser:
             count = connection.execute(statement).rowcount
             if count:
                 taken.erased[name] = count
+
+    def _restrict(self, connection: sa.Connection, taken: Taken) -> None:
+        step, row = self.step, row_of(self.table)
+        doomed = self._temporary(step.table)
+        here = self._set_down(row, step.table)
+        if step.moves:
+            columns = (row.c[name] for name in moved_columns(self.table))
+            connection.execute(into(self.plan, step, sa.select(*columns).where(here)))
+            count = connection.execute(sa.delete(row).where(here)).rowcount
+        elif values := values_of(step):
+            count = connection.execute(sa.update(row).where(here).values(values)).rowcount
+        else:
+            count = connection.execute(entries_for(self.plan, self.dialect, step, doomed)).rowcount
+        taken.restricted[step.table] = count
 
     def _mask(self, connection: sa.Connection, taken: Taken) -> None:
         for hops in reversed(list(dict.fromkeys(mask.hops for mask in self.step.masks))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -18,7 +19,7 @@ from retention.databases.sql import (
 )
 from retention.planning.clocks import UNITS, ClockColumn, ClockForm
 from retention.planning.schema import Column, ColumnKind
-from retention.policies.calendar import Cutoff
+from retention.policies.calendar import Cutoff, local_midnight
 
 
 class ColumnClock:
@@ -131,10 +132,17 @@ class ColumnClock:
             if self.spec.form is ClockForm.TEXT:
                 found.append(is_true(sa.func.substr(self.value, 1, len(extra)) == bind(extra)))
                 continue
-            day = date.fromisoformat(extra[:10])
-            ends = (Cutoff(_midnight(day), day), Cutoff(_midnight(day_after(day)), day_after(day)))
-            found.append(is_true(sa.and_(sa.not_(self._less(ends[0])), self._less(ends[1]))))
+            found.append(is_true(self._on(date.fromisoformat(extra[:10]))))
         return found
+
+    def _on(self, day: date) -> Truth:
+        """TRUE for a value of that day: as it is written, or in the zone it is stored in."""
+        if self.spec.form is ClockForm.TIMESTAMP:
+            first, beyond = (datetime.combine(end, time()) for end in (day, day_after(day)))
+            return sa.and_(self.value >= bind(first), self.value < bind(beyond))
+        zone = ZoneInfo(self.spec.stored_in)
+        start, end = (Cutoff(local_midnight(each, zone), each) for each in (day, day_after(day)))
+        return sa.and_(sa.not_(self._less(start)), self._less(end))
 
 
 def _midnight(day: date) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from retention.planning.paths import ColumnPath
 from retention.planning.plan import Floor, Plan, Step
 
 HOLDS = "retention_hold"
+RESTRICTIONS = "retention_restriction"
 
 
 class Facts:
@@ -106,3 +108,35 @@ class Facts:
             holds.c.released_at.is_(None),
         )
         return sa.exists(query.correlate_except(holds))
+
+    def requested_on(self, table: str, row: Row) -> Truth | None:
+        """TRUE while the row is restricted at the person's own request (GDPR art. 18(1)(b)-(c))."""
+        if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
+            return None
+        return self._restriction(
+            table, row, lambda entry: sa.and_(entry.c.at_request == 1, entry.c.lifted_at.is_(None))
+        )
+
+    def entered(self, step: Step, row: Row) -> Truth:
+        """TRUE where our table already says that the step's rule has restricted the row."""
+        return self._restriction(step.table, row, lambda entry: entry.c.rule == bind(step.rule))
+
+    def lifted(self, step: Step, row: Row) -> Truth | None:
+        """TRUE where a person has lifted what the step's rule restricted."""
+        if not self.plan.schema.enrolled or not self.plan.schema.tables[step.table].key:
+            return None
+        return self._restriction(
+            step.table,
+            row,
+            lambda entry: sa.and_(entry.c.rule == bind(step.rule), entry.c.lifted_at.is_not(None)),
+        )
+
+    def _restriction(self, table: str, row: Row, test: Callable[[Row], Truth]) -> Truth:
+        names = ("table_name", "row_key", "rule", "at_request", "lifted_at")
+        entry = sa.table(RESTRICTIONS, *map(sa.column, names)).alias()
+        query: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
+            entry.c.table_name == bind(table),
+            entry.c.row_key == key_text(self.dialect, self.plan.schema.tables[table], row),
+            test(entry),
+        )
+        return sa.exists(query.correlate_except(entry))

@@ -30,6 +30,10 @@ class Unstopped(Predicates):
         """No hold counts here."""
         return None
 
+    def requested_on(self, table: str, row: Row) -> Truth | None:
+        """No request counts here."""
+        return None
+
 
 def first_due_query(
     plan: Plan, dialect: Dialect, table: str, series: Sequence[Sequence[Step]]

@@ -104,6 +104,6 @@ class GoneSets:
         return any_of(*found)
 
     def _takes(self, step: Step, table: str) -> bool:
-        return step.action is Action.DELETE and (
-            table == step.table or table in self.plan.companions(step.table).taken
-        )
+        if table == step.table:
+            return step.takes_rows
+        return step.action is Action.DELETE and table in self.plan.companions(step.table).taken

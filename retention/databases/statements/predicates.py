@@ -55,6 +55,8 @@ class Predicates(Facts):
         parts += [sa.not_(stop) for _, _, stop in self.stops_of(step, row)]
         if step.action is Action.ANONYMIZE:
             parts.append(self.unmasked(step, row))
+        if step.action is Action.RESTRICT:
+            parts.append(self.unrestricted(step, row))
         return all_of(*parts)
 
     def outcome(self, step: Step, row: Row) -> Expression:
@@ -83,6 +85,8 @@ class Predicates(Facts):
         ]
         if step.action is Action.ANONYMIZE:
             whens += self._masking_outcomes(step, row)
+        if step.action is Action.RESTRICT:
+            whens.append((sa.not_(self.unrestricted(step, row)), bind("restricted:")))
         return sa.case(*whens, else_=bind("due")) if whens else bind("due")
 
     def _masking_outcomes(self, step: Step, row: Row) -> Iterator[tuple[Truth, Expression]]:
@@ -109,12 +113,18 @@ class Predicates(Facts):
     def _reached(self, step: Step, row: Row) -> Truth:
         if step.when is not None:
             return self.conditions.holds(row, step.when)
-        assert step.clock is not None
-        found = [self._by_deadline(step.clock, row, step.deadline)] if step.deadline else []
-        if step.early is not None:
-            stops = [stop for _, _, stop in self._protecting_stops(step.table, row)]
-            found.append(all_of(self._by_deadline(step.clock, row, step.early), any_of(*stops)))
+        found: list[Truth] = []
+        if step.clock is not None and step.deadline is not None:
+            found.append(self._by_deadline(step.clock, row, step.deadline))
+        stopped = partial(self._stopped_by_protection, step.table, row)
+        if step.clock is not None and step.early is not None:
+            found.append(all_of(self._by_deadline(step.clock, row, step.early), stopped()))
+        if step.early_when is not None:
+            found.append(all_of(self.conditions.holds(row, step.early_when), stopped()))
         return found[0] if len(found) == 1 else any_of(*found)
+
+    def _stopped_by_protection(self, table: str, row: Row) -> Truth:
+        return any_of(*(stop for _, _, stop in self._protecting_stops(table, row)))
 
     # -- what stops a row -------------------------------------------------------------------------
 
@@ -122,9 +132,10 @@ class Predicates(Facts):
         """Everything that stops this step for the row: (kind, name, condition)."""
         if step.action is Action.DELETE:
             found = self.stops(step.table, row)
+        elif step.action is Action.ANONYMIZE:
+            found = self._held(step.table, row) + self._taken_instead(step, row)
         else:
-            found = self._held(step.table, row)
-            found += self._taken_instead(step, row)
+            found = self._restriction_stops(step, row)
         found += [
             ("unless", name, self.conditions.stops(row, condition))
             for name, condition in step.unless
@@ -177,8 +188,9 @@ class Predicates(Facts):
         )
 
     def _held(self, table: str, row: Row) -> list[Stop]:
-        hold = self.hold_on(table, row)
-        return [] if hold is None else [("held", "", hold)]
+        hold, requested = self.hold_on(table, row), self.requested_on(table, row)
+        found: list[Stop] = [] if hold is None else [("held", "", hold)]
+        return found if requested is None else [*found, ("restricted", "", requested)]
 
     # -- masks and the columns that floors protect ------------------------------------------------
 
@@ -189,6 +201,45 @@ class Predicates(Facts):
             other for other in later if other.table == step.table and other.action is Action.DELETE
         ]
         return [("deleted", other.rule, self.taken(other, row)) for other in others]
+
+    # -- restricting ------------------------------------------------------------------------------
+
+    def unrestricted(self, step: Step, row: Row) -> Truth:
+        """TRUE where the step still has to put the row out of processing."""
+        restriction = step.restriction
+        assert restriction is not None
+        if restriction.values:
+            return any_of(
+                *(row.c[name].is_distinct_from(bind(value)) for name, value in restriction.values)
+            )
+        if restriction.move_to or not self.plan.schema.enrolled:
+            return sa.true()
+        return sa.not_(self.entered(step, row))
+
+    def _restriction_stops(self, step: Step, row: Row) -> list[Stop]:
+        hold, lifted = self.hold_on(step.table, row), self.lifted(step, row)
+        found: list[Stop] = [] if hold is None else [("held", "", hold)]
+        found += self._taken_instead(step, row)
+        found += [
+            ("anonymized", other.rule, self._wholly_masked(other, row))
+            for other in self.plan.steps
+            if other.table == step.table and other.action is Action.ANONYMIZE
+        ]
+        return found if lifted is None else [*found, ("unless", "restriction lifted", lifted)]
+
+    def _wholly_masked(self, step: Step, row: Row) -> Truth:
+        """TRUE where the step has masked the row, or will tonight, and no floor keeps a column."""
+        stops = [sa.not_(stop) for _, _, stop in self.stops_of(step, row)]
+        reached = is_true(self._reached(step, row))
+        left: list[Truth] = []
+        for mask in step.masks:
+            protected = None if mask.hops else self.protected(mask, row)
+            if protected is not None:
+                table = self.plan.schema.tables[mask.table]
+                column = table.columns[mask.column]
+                differs = self.masks.differs(row, table, column, mask.mask)
+                left.append(all_of(protected, is_true(differs)))
+        return all_of(self._selected(step, row), reached, *stops, sa.not_(any_of(*left)))
 
     def _protecting_stops(self, table: str, row: Row) -> Iterator[Stop]:
         """Floors with named columns that stop a deletion of this row, its own or its children's."""
@@ -251,8 +302,8 @@ class Predicates(Facts):
     def any_to_mask(self, masks: list[ColumnMask], row: Row) -> Truth:
         """TRUE where one of the masks has work on the row, and no hold lies on it."""
         needed = any_of(*(self.still_to_mask(mask, row) for mask in masks))
-        hold = self.hold_on(masks[0].table, row) if masks else None
-        return needed if hold is None else all_of(needed, sa.not_(hold))
+        held = self._held(masks[0].table, row) if masks else []
+        return all_of(needed, *(sa.not_(stop) for _, _, stop in held)) if held else needed
 
     def unmasked(self, step: Step, row: Row) -> Truth:
         """TRUE where the row, or a child row that stays, still has something to mask."""
@@ -276,7 +327,7 @@ class Predicates(Facts):
 
 def _grouped(stops: list[Stop]) -> list[Stop]:
     """One stop a name; held first, then kept, then blocked, so that counts name the strongest."""
-    rank = ("held", "kept", "blocked", "unless")
+    rank = ("held", "restricted", "kept", "blocked", "unless")
     merged: dict[tuple[str, str], list[Truth]] = {}
     for kind, name, stop in stops:
         merged.setdefault((kind, name), []).append(stop)
