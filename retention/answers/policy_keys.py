@@ -13,7 +13,7 @@ POLICY = {
     "rules": "Sentences of the privacy policy, by name: what must go or stay, and when.",
     "references": 'What becomes of rows that refer to a row that goes; "*" speaks for all others.',
     "limits": "What one rule may take in one run before it stops and asks.",
-    "coverage": "What is known to hold nothing personal.",
+    "coverage": "What is known to hold nothing personal; see `retention coverage`.",
     "statutes": "Statutes of the controller's own, or in place of an entry of the catalogue.",
 }
 DATABASE = {
@@ -77,7 +77,10 @@ REFERENCE = {
     "to": "The column referred to, where the database declares no such reference.",
     "lock": "Keep new referring rows out of a batch by locking their table (PostgreSQL).",
 }
-COVERAGE = {"not_personal": "Tables and columns (table.column) that hold nothing personal."}
+COVERAGE = {
+    "not_personal": "Tables and columns (table.column) that hold nothing personal; * stands for any "
+    "part of a name.",
+}
 STATUTE = {
     "period": 'The period the statute sets, such as "5 years".',
     "kind": "Whether it asks to keep, to erase, limits claims, or sets a deadline.",

@@ -10,6 +10,7 @@ import typer
 from retention.cli import (
     answers,
     console,
+    coverage,
     deciding,
     forecasts,
     ledger,
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, deciding, working, statutes, forecasts, answers):
+for module in (setting_up, deciding, working, statutes, forecasts, answers, coverage):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")

@@ -62,7 +62,7 @@ def forecast(
     outlooks, notes, codes = [], [], []
     for name in context.policy.databases:
         try:
-            with _opened(context, name) as (database, connection):
+            with opened(context, name) as (database, connection):
                 outlooks += forecast_of(database, connection, asked)
         except RetentionError as error:
             notes.append(str(error))
@@ -70,7 +70,7 @@ def forecast(
     if json:
         console.json_object(forecast_object(asked, outlooks, notes))
     else:
-        console.data(forecast_text(asked, outlooks, _screen()))
+        console.data(forecast_text(asked, outlooks, screen()))
     _end(notes, codes, json)
 
 
@@ -93,7 +93,7 @@ def diff(
     if json:
         console.json_object(diff_object(*files, as_of, found, rows, notes))
         return
-    console.data(diff_text(*files, as_of, found, rows, _screen()))
+    console.data(diff_text(*files, as_of, found, rows, screen()))
     _end(notes, [], json)
 
 
@@ -107,7 +107,7 @@ def promises(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) ->
     if json:
         console.json_object(promises_object(context.policy, found))
     else:
-        console.data(promises_text(context.policy, found, _screen()))
+        console.data(promises_text(context.policy, found, screen()))
 
 
 def schema() -> None:
@@ -137,7 +137,7 @@ def _compared(old: Context, new: Context, as_of: datetime) -> tuple[Compared, li
     moved, notes = on_databases_of(old.policy, new.policy)
     rows, errors = Compared([], []), list[PolicyError]()
     for name in new.policy.databases:
-        with _opened(new, name) as (database, connection):
+        with opened(new, name) as (database, connection):
             plans = []
             for file in (File(moved, old.file), File(new.policy, new.file)):
                 try:
@@ -160,7 +160,7 @@ def _refused(errors: list[PolicyError]) -> None:
 
 
 @contextmanager
-def _opened(context: Context, name: str) -> Iterator[tuple[Database, Connection]]:
+def opened(context: Context, name: str) -> Iterator[tuple[Database, Connection]]:
     """One database of the policy, for reading only."""
     from retention.connections import engine_for
     from retention.databases.database import Database
@@ -197,7 +197,7 @@ def _end(notes: list[str], codes: list[int], json: bool) -> None:
         raise typer.Exit(gravest(codes))
 
 
-def _screen() -> Screen:
+def screen() -> Screen:
     """The terminal as it is: plain ASCII for NO_COLOR, TERM=dumb and whatever is not UTF-8."""
     from retention.answers.charts import Screen
 

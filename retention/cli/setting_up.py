@@ -38,13 +38,15 @@ def init(
 ) -> None:
     """Read the schema and write a starter policies.toml in which every rule is commented out."""
     from retention.cli.starter import starter_policy
+    from retention.cli.vocabulary import vocabulary
     from retention.connections import engine_for, sqlite_file
     from retention.databases.database import Database
 
     found = Database("main", engine_for(database, "--database", Path.cwd()))
     with found.connected(read_only=True) as connection:
         schema = found.schema(connection)
-    text = starter_policy(schema, _url_beside(output, database, sqlite_file(found.engine)))
+    url = _url_beside(output, database, sqlite_file(found.engine))
+    text = starter_policy(schema, url, vocabulary())
     try:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)

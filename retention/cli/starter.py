@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from retention.connections import holds_no_secret
-from retention.planning.personal import Meaning, looks_personal, meaning
-from retention.planning.schema import Column, ColumnKind, Reference, Schema, Table, TableKind
+from retention.planning.personal import is_kept, meanings, personal_columns
+from retention.planning.schema import Column, ColumnKind, Reference, Schema, Table
+from retention.planning.vocabulary import Meaning, Vocabulary
 
 _HEADER = """\
 # What we keep about people, why, and for how long. Written by `retention init` from the schema.
@@ -53,11 +54,11 @@ _TIME_NAME = re.compile(r"(_at|_on|_date|_time|_ts|^date|^time|timestamp)$", re.
 _PLAIN = re.compile(r"\w+", re.ASCII)
 
 
-def starter_policy(schema: Schema, url: str) -> str:
+def starter_policy(schema: Schema, url: str, vocabulary: Vocabulary) -> str:
     """A policy for `schema` with every rule commented out; a password in `url` is never written."""
-    tables = [table for table in schema.tables.values() if _may_have_rules(table)]
-    personal = {table.name: looks_personal(table) for table in tables}
-    personal = {name: columns for name, columns in personal.items() if columns}
+    tables = [table for table in schema.tables.values() if is_kept(table)]
+    found = personal_columns(schema, vocabulary)
+    personal = {name: meanings(columns) for name, columns in found.items()}
     parts = [_HEADER.format(url=_url_lines(url))]
     parts += ["\n# Tables that look personal, by the names of their columns. Decide each.\n"]
     names: set[str] = set()
@@ -68,10 +69,6 @@ def starter_policy(schema: Schema, url: str) -> str:
     parts += _references(schema, set(personal))
     parts += _coverage(schema, tables, set(personal))
     return "".join(parts)
-
-
-def _may_have_rules(table: Table) -> bool:
-    return table.kind in (TableKind.TABLE, TableKind.PARTITIONED)
 
 
 def _quoted(text: str) -> str:
@@ -95,7 +92,7 @@ def _harmless(url: str) -> bool:
     return holds_no_secret(re.sub(r"\$\{[^}]*\}", "", url), _HARMLESS)
 
 
-def _rule(table: Table, columns: tuple[str, ...], names: set[str]) -> Iterator[str]:
+def _rule(table: Table, columns: dict[str, Meaning], names: set[str]) -> Iterator[str]:
     yield f"# {_quoted(table.name)}: {', '.join(map(_quoted, columns))}"
     if not table.key:
         yield "# It has no primary key, so its rows cannot be told apart: add one first."
@@ -149,7 +146,7 @@ def _starts(table: Table) -> list[str]:
     return [name for _, name in sorted(found, key=lambda item: item[0])]
 
 
-def _masks(table: Table, columns: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def _masks(table: Table, columns: dict[str, Meaning]) -> Iterator[tuple[str, str, str]]:
     """(column, mask or nothing, remark) for each personal column."""
     for name in columns:
         column = table.columns[name]
@@ -160,16 +157,16 @@ def _masks(table: Table, columns: tuple[str, ...]) -> Iterator[tuple[str, str, s
         elif re.search(r"[,.{}()*]", name):
             yield name, "", "decide; its name cannot be written as a mask's key"
         else:
-            yield name, *_mask(table, column, set(columns))
+            yield name, *_mask(table, column, columns)
 
 
-def _mask(table: Table, column: Column, masked: set[str]) -> tuple[str, str]:
+def _mask(table: Table, column: Column, masked: dict[str, Meaning]) -> tuple[str, str]:
     unique = any(column.name in columns for columns in table.unique)
     remarks = [
         word for word, holds in (("UNIQUE", unique), ("NOT NULL", not column.nullable)) if holds
     ]
     remark = ", ".join(remarks)
-    kind, textual = meaning(column.name), column.kind is ColumnKind.TEXT
+    kind, textual = masked[column.name], column.kind is ColumnKind.TEXT
     if textual and (unique or kind is Meaning.EMAIL) and not (unique and column.nullable):
         template = _template(table, column, masked, "@invalid" if kind is Meaning.EMAIL else "")
         if template:
@@ -199,10 +196,10 @@ def _filled(column: Column) -> str:
     return "{ value = 0 }" if column.kind in _NUMBERS else ""
 
 
-def _template(table: Table, column: Column, masked: set[str], ending: str) -> str:
+def _template(table: Table, column: Column, masked: Collection[str], ending: str) -> str:
     """A template that keeps the column unique, where the key is readable and it fits."""
     key = table.key
-    if not key or set(key) & masked or any(not _PLAIN.fullmatch(name) for name in key):
+    if not key or set(key) & set(masked) or any(not _PLAIN.fullmatch(name) for name in key):
         return ""
     text = "deleted-" + "-".join(f"{{{name}}}" for name in key) + ending
     longest = len("deleted-") + len(key) - 1 + len(ending)

@@ -27,6 +27,30 @@ def catalogue_facts(connection: sa.Connection, dialect: str, schema: str | None)
     return facts
 
 
+def declared_types(
+    connection: sa.Connection, dialect: str, schema: str | None
+) -> dict[tuple[str, str], str]:
+    """The type of each column as the database names it, for types that SQLAlchemy does not know."""
+    if dialect == "sqlite":
+        return {}
+    query = sa.text(_TYPES[dialect])
+    values = {"schema": schema} if dialect == "postgresql" else {}
+    return {(table, column): name for table, column, name in connection.execute(query, values)}
+
+
+_TYPES = {
+    "postgresql": (
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
+        " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = :schema AND a.attnum > 0 AND NOT a.attisdropped"
+    ),
+    "mysql": (
+        "SELECT table_name, column_name, data_type FROM information_schema.columns"
+        " WHERE table_schema = DATABASE()"
+    ),
+}
+
+
 def _postgresql(connection: sa.Connection, schema: str | None, facts: CatalogueFacts) -> None:
     query = sa.text(
         "SELECT c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relpersistence,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 
-from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts
+from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
 from retention.databases.sql import row_of
 from retention.planning.clocks import shape_of
 from retention.planning.schema import (
@@ -79,9 +80,12 @@ def _tables(
     schema: str | None,
     prefix: str,
 ) -> Iterator[Table]:
-    columns: Any = inspector.get_multi_columns(
-        schema=schema, kind=sa.engine.reflection.ObjectKind.ANY
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)
+        columns: Any = inspector.get_multi_columns(
+            schema=schema, kind=sa.engine.reflection.ObjectKind.ANY
+        )
+    declared = _unknown_types(connection, dialect, schema, columns)
     keys: Any = inspector.get_multi_pk_constraint(schema=schema)
     unique: Any = inspector.get_multi_unique_constraints(schema=schema)
     indexes: Any = inspector.get_multi_indexes(schema=schema)
@@ -99,7 +103,10 @@ def _tables(
         uniques += facts.unique.get(name, [])
         yield Table(
             full,
-            {column["name"]: _column(column) for column in found},
+            {
+                column["name"]: _column(column, declared.get((name, column["name"])))
+                for column in found
+            },
             primary,
             kind,
             schema if dialect == "postgresql" else None,
@@ -132,12 +139,28 @@ def _address(
     return None
 
 
-def _column(column: Any) -> Column:
+def _unknown_types(
+    connection: sa.Connection, dialect: str, schema: str | None, columns: Any
+) -> dict[tuple[str, str], str]:
+    """The declared type of the columns whose type SQLAlchemy does not know."""
+    unknown = {
+        (name, column["name"])
+        for (_, name), found in columns.items()
+        for column in found
+        if isinstance(column["type"], types.NullType)
+    }
+    if not unknown:
+        return {}
+    found = declared_types(connection, dialect, schema)
+    return {place: found[place] for place in unknown & set(found)}
+
+
+def _column(column: Any, declared: str | None) -> Column:
     kind = _kind(column["type"])
     return Column(
         column["name"],
         kind,
-        _type_text(column["type"]),
+        declared or _type_text(column["type"]),
         bool(column.get("nullable", True)),
         getattr(column["type"], "length", None) if kind is ColumnKind.TEXT else None,
         bool(column.get("computed")),

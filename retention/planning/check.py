@@ -14,7 +14,7 @@ from retention.policies.policy import Policy
 
 _TEXTUAL = (ColumnKind.TEXT, ColumnKind.OTHER)
 _TEMPORAL = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ)
-_ACTING = ("CASCADE", "SET NULL", "SET DEFAULT")
+ACTING = ("CASCADE", "SET NULL", "SET DEFAULT")
 _NUMERIC = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
 
 
@@ -169,8 +169,8 @@ def _width(column: Column | None) -> int:
 
 def reference_faults(policy: Policy, plan: Plan) -> Iterator[Fault]:
     """Decisions that the schema cannot carry out, and those that must not be missing."""
-    for reference in _undecided(policy, plan):
-        if reference.on_delete.upper() in _ACTING:
+    for reference in undecided(policy, plan):
+        if reference.on_delete.upper() in ACTING:
             yield (
                 ("references",),
                 f'"{reference.label}" is ON DELETE {reference.on_delete.upper()}: the database would '
@@ -206,8 +206,8 @@ def losing_tables(plan: Plan) -> set[str]:
 
 def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
     """What works but deserves a look."""
-    for reference in _undecided(policy, plan):
-        if reference.on_delete.upper() not in _ACTING:
+    for reference in undecided(policy, plan):
+        if reference.on_delete.upper() not in ACTING:
             yield (
                 ("references",),
                 f'"{reference.label}" refers to "{reference.parent}", which loses rows, and has no '
@@ -249,7 +249,8 @@ def _lost_evidence(plan: Plan) -> Iterator[Fault]:
                     )
 
 
-def _undecided(policy: Policy, plan: Plan) -> Iterator[Reference]:
+def undecided(policy: Policy, plan: Plan) -> Iterator[Reference]:
+    """References into tables that lose rows for which the policy says nothing."""
     if "*" in policy.references:
         return
     named = {label.replace(" ", "") for label in policy.references}

@@ -1,134 +1,140 @@
-"""Which columns look personal, by their names alone: a guess to start from, never a verdict. Pure.
+"""Which columns look personal, by their names and types: a guess to start from, never a verdict.
 
-Names are read in English, Norwegian, Swedish, Turkish and German, with or without their accents.
+Pure. The words come from `personal.toml`, in English, Norwegian, Swedish, Turkish and German.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 
-from retention.planning.schema import Table
+from retention.planning.schema import Column, ColumnKind, Reference, Schema, Table, TableKind
+from retention.planning.vocabulary import Meaning, Vocabulary, words
 
-
-class Meaning(StrEnum):
-    """What a column seems to hold."""
-
-    EMAIL = "e-mail"
-    NETWORK = "network address"
-    PHONE = "phone"
-    POSTAL_CODE = "postal code"
-    BORN = "birth"
-    NUMBER = "number of a person"
-    NAME = "name"
-    ADDRESS = "address"
-    TRAIT = "trait"
-    DEVICE = "device"
-    TEXT = "free text"
-
-
-_STEMS: tuple[tuple[Meaning, str], ...] = (
-    (Meaning.EMAIL, "email e_mail epost e_post eposta e_posta"),
-    (Meaning.NETWORK, "ipaddress ip_address ipaddr ip_addr remote_addr ip_adres ip_adress"),
-    (Meaning.PHONE, "phone telefon telephone mobilnr mobilnummer mobiltel"),
-    (Meaning.BORN, "birth born fodsel fodt fodelse dogum geburt"),
-    (
-        Meaning.NUMBER,
-        "personnummer personnr fodselsnummer fodselsnr personal_number national_id passport "
-        "social_security kimlik steuernummer steuer_id tax_number skattenummer",
-    ),
-    (
-        Meaning.NAME,
-        "first_name firstname last_name lastname full_name fullname given_name family_name "
-        "surname middle_name maiden_name user_name username nickname display_name contact_name "
-        "fornavn etternavn mellomnavn brukernavn fornamn efternamn anvandarnamn soyad soyisim "
-        "kullanici_ad vorname nachname familienname benutzername customer_name kundenavn "
-        "kundnamn recipient_name",
-    ),
-    (
-        Meaning.POSTAL_CODE,
-        "postal_code postalcode post_code postcode zip_code zipcode postnummer postnr posta_kodu "
-        "postleitzahl",
-    ),
-    (Meaning.ADDRESS, "address adress adres anschrift strasse street gateadresse gatuadress sokak"),
-    (Meaning.TRAIT, "gender kjonn cinsiyet geschlecht nationality ethnicity religion"),
-    (Meaning.DEVICE, "user_agent useragent device_id session_token"),
+_TIMES = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ)
+_NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
+_SPECIAL = (Meaning.HEALTH, Meaning.TRAIT)
+_NO_NUMBERS = (
+    Meaning.EMAIL,
+    Meaning.NAME,
+    Meaning.ADDRESS,
+    Meaning.TEXT,
+    Meaning.PICTURE,
+    Meaning.PROFILE,
+    Meaning.CREDENTIAL,
 )
-_WORDS: tuple[tuple[Meaning, str], ...] = (
-    (Meaning.EMAIL, "mail"),
-    (Meaning.NETWORK, "ip ipv4 ipv6"),
-    (Meaning.PHONE, "tel tlf mobile mobil cell fax handy gsm cep"),
-    (Meaning.BORN, "dob bday"),
-    (Meaning.NUMBER, "ssn iban tckn bsn fnr"),
-    (Meaning.TRAIT, "sex kon"),
-)
-_WEAK: tuple[tuple[Meaning, str], ...] = (
-    (Meaning.NAME, "name navn namn ad adi isim login nick"),
-    (Meaning.POSTAL_CODE, "zip plz"),
-    (Meaning.ADDRESS, "city town poststed postort ort sehir ilce latitude longitude lat lng lon"),
-    (Meaning.TEXT, "note notes comment comments body message bio remarks merknad anteckning not"),
-)
-_PEOPLE = (
-    "account accounts actor actors applicant applicants author authors client clients contact "
-    "contacts customer customers employee employees guest guests lead leads member members owner "
-    "owners passenger passengers patient patients people person persons profile profiles student "
-    "students subscriber subscribers user users visitor visitors staff "
-    "ansatt ansatte bruker brukere kunde kunder medlem medlemmer pasient pasienter "
-    "anstalld anstallda anvandare kund medlemmar "
-    "musteri musteriler kullanici kullanicilar uye uyeler calisan calisanlar kisi kisiler "
-    "benutzer kunden mitarbeiter mitglied mitglieder nutzer personen"
-)
-_FOLDED = str.maketrans({"ø": "o", "æ": "ae", "ı": "i", "ß": "ss", "đ": "d"})
+_NOBODYS = (Meaning.NETWORK, Meaning.DEVICE, Meaning.CREDENTIAL, Meaning.PICTURE)
+_ON_THE_ROAD = (Meaning.VEHICLE, Meaning.POSITION)
+_BY = {"by", "av", "von"}
 
 
-def looks_personal(table: Table) -> tuple[str, ...]:
+def personal_columns(
+    schema: Schema, vocabulary: Vocabulary
+) -> dict[str, dict[str, tuple[Meaning, str]]]:
+    """For each table of `schema` that looks personal: column -> what it seems to hold, and why.
+
+    The reason is "name" or "type". Partitions are their parent's, and views keep nothing.
+    """
+    people = _people(schema, vocabulary)
+    found = {
+        table.name: looks_personal(table, vocabulary, any(_belongs(schema, table, people)))
+        for table in schema.tables.values()
+        if is_kept(table)
+    }
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def is_kept(table: Table) -> bool:
+    """TRUE for a table whose rows are its own, and to be ruled by its name."""
+    return table.kind in (TableKind.TABLE, TableKind.PARTITIONED)
+
+
+def looks_personal(
+    table: Table, vocabulary: Vocabulary, belongs: bool = False
+) -> dict[str, tuple[Meaning, str]]:
     """The columns of `table` that seem to hold something about a person, in the table's order.
 
     A bare `name` or `city` counts only beside something plainer, or in a table of people: shops
-    and countries have names, too.
+    and countries have names, too. `belongs`: its rows refer to a person's, so its free text counts.
     """
-    strong = {name for name in table.columns if plain_meaning(name)}
-    if not strong and not _about_people(table.bare_name or table.name):
-        return ()
-    return tuple(name for name in table.columns if name in strong or meaning(name))
+    among = _among(table, vocabulary)
+    driven = vocabulary.about_vehicles(_bare(table))
+    found: dict[str, tuple[Meaning, str]] = {}
+    for name, column in table.columns.items():
+        typed = vocabulary.types.get(column.type_text.split("(")[0].casefold())
+        if typed is not None and (among or driven or typed is not Meaning.POSITION):
+            found[name] = (typed, "type")
+            continue
+        meaning = vocabulary.meaning(name) if among else vocabulary.plain_meaning(name)
+        if meaning is None and (belongs or driven):
+            guess = vocabulary.meaning(name)
+            counts = (belongs and guess is Meaning.TEXT) or (driven and guess in _ON_THE_ROAD)
+            meaning = guess if counts else None
+        if meaning is not None and _may_hold(column, meaning):
+            found[name] = (meaning, "name")
+    return found
 
 
-def meaning(column: str) -> Meaning | None:
-    """What a column of this name seems to hold, in a table that is about people."""
-    return plain_meaning(column) or _word(column, _WEAK)
+def _among(table: Table, vocabulary: Vocabulary) -> bool:
+    """TRUE where names that say little count: among people, and not in a table of settings."""
+    name = _bare(table)
+    if vocabulary.about_things(name):
+        return False
+    return vocabulary.about_people(name) or _strong(table, vocabulary)
 
 
-def plain_meaning(column: str) -> Meaning | None:
-    """What a column of this name seems to hold wherever it stands; None for a bare `name`."""
-    flat = "_".join(_words(column))
-    if flat.endswith(("_id", "_count")) and not flat.endswith(("national_id", "device_id")):
-        return None
-    return _stem(flat) or _word(column, _WORDS)
+def _strong(table: Table, vocabulary: Vocabulary) -> bool:
+    """TRUE where some column speaks of a person, not only of a machine."""
+    return any(meaning not in _NOBODYS for meaning in _plain(table, vocabulary))
 
 
-def _stem(flat: str) -> Meaning | None:
-    return next(
-        (found for found, stems in _STEMS if any(stem in flat for stem in stems.split())), None
+def _plain(table: Table, vocabulary: Vocabulary) -> Iterator[Meaning]:
+    for name, column in table.columns.items():
+        meaning = vocabulary.plain_meaning(name)
+        if meaning is not None and _may_hold(column, meaning):
+            yield meaning
+
+
+def _may_hold(column: Column, meaning: Meaning) -> bool:
+    """FALSE where the column's type cannot hold what its name promises: `email BOOLEAN`."""
+    if column.kind is ColumnKind.BOOLEAN:
+        return meaning in _SPECIAL
+    if column.kind in _TIMES:
+        return meaning in (Meaning.BORN, Meaning.HEALTH)
+    if column.kind in _NUMBERS:
+        return meaning not in _NO_NUMBERS
+    if column.kind is ColumnKind.UUID:
+        return meaning in (Meaning.DEVICE, Meaning.NUMBER)
+    return True
+
+
+def belonging(schema: Schema, vocabulary: Vocabulary) -> Iterator[Reference]:
+    """References by which rows belong to a person, other than as the one who made or changed them."""
+    people = _people(schema, vocabulary)
+    for table in schema.tables.values():
+        if is_kept(table):
+            yield from _belongs(schema, table, people)
+
+
+def _people(schema: Schema, vocabulary: Vocabulary) -> set[str]:
+    return {
+        table.name
+        for table in schema.tables.values()
+        if is_kept(table) and (vocabulary.about_people(_bare(table)) or _strong(table, vocabulary))
+    }
+
+
+def _belongs(schema: Schema, table: Table, people: set[str]) -> Iterator[Reference]:
+    return (
+        reference
+        for reference in schema.of(table.name)
+        if reference.parent in people and not _BY & {*words(" ".join(reference.columns))}
     )
 
 
-def _word(column: str, known: tuple[tuple[Meaning, str], ...]) -> Meaning | None:
-    words = set(_words(column))
-    return next((found for found, listed in known if words & set(listed.split())), None)
+def _bare(table: Table) -> str:
+    return table.bare_name or table.name
 
 
-def _about_people(table: str) -> bool:
-    words = list(_words(table))
-    return bool(words) and words[-1] in _PEOPLE.split()
-
-
-def _words(name: str) -> Iterator[str]:
-    """`bornOn`, `born_on` and `BORN-ON` are the words born and on; accents are folded."""
-    spaced = re.sub(
-        r"(?<=[^\W\d_])(?=[A-ZÅÄÖÆØÜŞÇĞİ][a-zåäöæøüşçğı])|(?<=[a-zå-ÿ])(?=[A-Z])", "_", name
-    )
-    decomposed = unicodedata.normalize("NFKD", spaced.casefold().translate(_FOLDED))
-    folded = "".join(found for found in decomposed if not unicodedata.combining(found))
-    yield from (word for word in re.split(r"[\W_]+", folded) if word)
+def meanings(found: Mapping[str, tuple[Meaning, str]]) -> dict[str, Meaning]:
+    """Only what each column seems to hold."""
+    return {name: meaning for name, (meaning, _) in found.items()}

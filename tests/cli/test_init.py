@@ -13,7 +13,7 @@ import pytest
 from project import Outcome, Project
 
 from retention.cli.starter import starter_policy
-from retention.planning.personal import looks_personal
+from retention.cli.vocabulary import vocabulary
 from retention.planning.schema import Column, ColumnKind, Reference, Schema, Table, TableKind
 from retention.policies.parse import parse_policy
 
@@ -28,13 +28,6 @@ SHOP = (
     " FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE)",
     "CREATE TABLE visits (id INTEGER PRIMARY KEY, ip VARCHAR(45) NOT NULL, seen_at TIMESTAMP NULL)",
     "CREATE TABLE products (id INTEGER PRIMARY KEY, name VARCHAR(80) NOT NULL)",
-)
-
-PERSONAL = (
-    "email E-Mail customerEmail epost e_postadresse eposta first_name lastName fornavn etternavn "
-    "förnamn efternamn soyadı vorname telefonnummer mobil cep_telefonu handy ip ip_address "
-    "remote_addr born_on fødselsdato födelsedatum doğum_tarihi Geburtsdatum adresse adres straße "
-    "postnummer plz_strasse personnummer kimlik_no ssn user_agent date_of_birth gateadresse"
 )
 
 
@@ -163,7 +156,7 @@ def _sqlite(folder: Path) -> Project:
 )
 def test_a_password_is_never_written(url: str) -> None:
     """Whatever might be a secret is replaced by a reference to the environment."""
-    text = starter_policy(Schema("postgresql", {}, ()), url)
+    text = starter_policy(Schema("postgresql", {}, ()), url, vocabulary())
     assert tomllib.loads(text)["databases"]["main"]["url"] == "${DATABASE_URL}"
     assert "hun" not in text
 
@@ -180,7 +173,7 @@ def test_a_password_is_never_written(url: str) -> None:
 )
 def test_a_url_without_a_password_stays_as_it_is(url: str) -> None:
     """References to secrets are no secrets."""
-    text = starter_policy(Schema("postgresql", {}, ()), url)
+    text = starter_policy(Schema("postgresql", {}, ()), url, vocabulary())
     assert tomllib.loads(text)["databases"]["main"]["url"] == url
 
 
@@ -195,26 +188,6 @@ def table(name: str, *columns: Column, key: tuple[str, ...] = ("id",)) -> Table:
 def text(name: str, **more: object) -> Column:
     """A text column."""
     return Column(name, ColumnKind.TEXT, "TEXT", **more)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", PERSONAL.split())
-def test_personal_names_are_seen_in_five_languages(name: str) -> None:
-    """A column of this name looks personal in any table."""
-    assert looks_personal(table("things", text(name))) == (name,)
-
-
-@pytest.mark.parametrize(
-    "name", ["name", "city", "price", "shipping_count", "email_id", "zip", "title", "tip", "status"]
-)
-def test_other_names_are_not(name: str) -> None:
-    """A thing may have a name, and a number of e-mails is nobody's address."""
-    assert looks_personal(table("things", text(name))) == ()
-
-
-def test_a_bare_name_counts_in_a_table_of_people() -> None:
-    """Employees have names; so has a table where an e-mail address stands beside it."""
-    assert looks_personal(table("ansatte", text("navn"))) == ("navn",)
-    assert looks_personal(table("shops", text("name"), text("email"))) == ("name", "email")
 
 
 def test_strange_names_cannot_break_the_file() -> None:
@@ -232,7 +205,7 @@ def test_strange_names_cannot_break_the_file() -> None:
         {found.name: found for found in strange},
         (Reference("line\nend", ('e"mail\n',), 'a"b', ("id",)),),
     )
-    written = starter_policy(schema, "sqlite:///x.db")
+    written = starter_policy(schema, "sqlite:///x.db", vocabulary())
     assert parse_policy(written).rules == {}
     found = parse_policy(switched_on(written))
     assert {rule.table for rule in found.rules.values()} == {item.name for item in strange[:5]}
@@ -241,9 +214,8 @@ def test_strange_names_cannot_break_the_file() -> None:
 
 def test_a_table_without_a_date_or_a_key_says_so() -> None:
     """What stands in the way of a rule is written beside it."""
-    written = starter_policy(
-        Schema("sqlite", {"log": table("log", text("ip"), key=())}, ()), "sqlite:///x.db"
-    )
+    log = Schema("sqlite", {"log": table("log", text("ip"), key=())}, ())
+    written = starter_policy(log, "sqlite:///x.db", vocabulary())
     assert "It has no primary key" in written
     assert "no date was found" in written
 
@@ -251,7 +223,7 @@ def test_a_table_without_a_date_or_a_key_says_so() -> None:
 def test_the_environment_fills_the_url_in(tmp_path: Path) -> None:
     """A starter whose URL was hidden is accepted once DATABASE_URL is set."""
     project = _sqlite(tmp_path)
-    hidden = starter_policy(Schema("sqlite", {}, ()), "postgresql://a:b@c/d")
+    hidden = starter_policy(Schema("sqlite", {}, ()), "postgresql://a:b@c/d", vocabulary())
     project.config.write_text(hidden, encoding="utf-8")
     missing = project.run("check")
     assert (missing.code, missing.out) == (2, "")

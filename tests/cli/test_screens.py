@@ -125,6 +125,8 @@ def compare(name: str, text: str) -> None:
 
 STORY: dict[str, tuple[str, ...]] = {
     "check": ("check",),
+    "coverage": ("coverage",),
+    "coverage-json": ("coverage", "--sample", "--json"),
     "plan-not-enrolled": ("plan", "--rule", "newsletter", *AT),
     "enroll-ddl": ("enroll", "shop", "--ddl"),
     "enroll": ("enroll", "--all"),

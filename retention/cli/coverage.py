@@ -1,0 +1,115 @@
+"""coverage: is everything that looks personal in a rule? Nothing here writes to a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retention.cli import console
+from retention.cli.context import DEFAULT_CONFIG, ConfigOption, Context, JsonOption, load, now
+from retention.cli.forecasts import opened, screen
+from retention.errors import PolicyError, RetentionError, StorageError, UsageError, gravest
+
+if TYPE_CHECKING:
+    from retention.answers.coverage import Asked, Survey
+    from retention.planning.coverage import Finding
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(coverage)
+
+
+def coverage(
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Look at up to 1,000 rows of each table, too.")
+    ] = False,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="Known faults; only new ones fail.")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option("--write-baseline", help="Write the faults here as known.")
+    ] = None,
+    json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Is every column that looks personal in a rule, or declared not to be? Fit for CI."""
+    from retention.answers.baseline import no_longer_there, told
+    from retention.answers.coverage import Asked, coverage_object, entry_warnings
+    from retention.answers.coverage_text import coverage_text
+    from retention.cli.vocabulary import vocabulary
+
+    context = load(config)
+    if baseline is not None and write_baseline is not None:
+        raise UsageError("--baseline and --write-baseline exclude each other; nothing was done")
+    known = _read(baseline) if baseline is not None else frozenset()
+    asked = Asked(context.policy, context.file, now().replace(microsecond=0), vocabulary(), sample)
+    surveys, notes, codes = _surveys(context, asked)
+    faults = [fault for item in surveys for fault in item.coverage.findings()]
+    if write_baseline is not None:
+        known = frozenset(faults)
+        if not codes:
+            _write(write_baseline, known)
+    gone = no_longer_there(asked, surveys, known)
+    if not codes:
+        schemas = [item.schema for item in surveys]
+        notes += [found.render(context.file) for found in entry_warnings(asked, schemas)]
+    notes += [f"{told(fault)}: no longer there; take it out of {baseline}" for fault in gone]
+    if json:
+        console.json_object(coverage_object(asked, surveys, known, gone, notes))
+    else:
+        console.data(coverage_text(asked, surveys, known, screen()))
+        for note in notes:
+            console.message(note)
+    codes += [2] if set(faults) - known else []
+    if codes:
+        raise typer.Exit(gravest(codes))
+
+
+def _surveys(context: Context, asked: Asked) -> tuple[list[Survey], list[str], list[int]]:
+    """Every database of the policy; the faults of the policy in all of them are told at once."""
+    from retention.answers.coverage import survey
+
+    surveys: list[Survey] = []
+    notes: list[str] = []
+    codes: list[int] = []
+    wrong: list[PolicyError] = []
+    for name in context.policy.databases:
+        try:
+            with opened(context, name) as (database, connection):
+                surveys.append(survey(database, connection, asked))
+            notes += map(str, surveys[-1].unread)
+            codes += [fault.exit_code for fault in surveys[-1].unread]
+        except PolicyError as error:
+            wrong.append(error)
+        except RetentionError as error:
+            notes.append(str(error))
+            codes.append(error.exit_code)
+    if wrong:
+        problems = dict.fromkeys(problem for error in wrong for problem in error.problems)
+        raise PolicyError(context.file, tuple(problems))
+    return surveys, notes, codes
+
+
+def _read(path: Path) -> frozenset[Finding]:
+    from retention.answers.baseline import read_baseline
+
+    try:
+        return read_baseline(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise StorageError(
+            f"{path} cannot be read; nothing was looked at. Write a baseline with "
+            "`retention coverage --write-baseline FILE`"
+        ) from fault
+
+
+def _write(path: Path, known: frozenset[Finding]) -> None:
+    from retention.answers.baseline import baseline_text
+
+    try:
+        path.write_text(baseline_text(known), encoding="utf-8")
+    except OSError as fault:
+        raise StorageError(f"{path} could not be written; the baseline is as it was") from fault
+    console.message(f"{path}: {len(known):,} known fault{'' if len(known) == 1 else 's'}")
