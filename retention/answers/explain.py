@@ -23,6 +23,7 @@ from retention.ledger.keys import KeyFolder
 from retention.ledger.store import Ledger
 from retention.planning.make import make_plan
 from retention.planning.paths import PathFault, known_table
+from retention.planning.plan import Plan
 
 _NOT_KEPT = "there is no row with that key now"
 
@@ -51,6 +52,7 @@ def explain(asked: Asked, database: Database, connection: Connection, books: Boo
     with database_faults("explaining the row", database.name), connection.begin():
         found = _find(row)
         rules, others = teller.rules() if found else ((), ())
+        notes = _along_notes(plan, row) if found else ()
     here = Story(
         database.name,
         table.name,
@@ -61,12 +63,27 @@ def explain(asked: Asked, database: Database, connection: Connection, books: Boo
         others,
         (),
         (),
-        (books.missing,) if books.missing else (),
+        (*notes, *([books.missing] if books.missing else [])),
         tuple(row.statements),
     )
     guarded = plan.guard_of(table.name) is not None
     wanted = Wanted(ids, table.name, found[0] if found else key, bool(found), None, guarded)
     return _with_proof(here, books, replace(wanted, guard=found[1]) if found else wanted)
+
+
+def _along_notes(plan: Plan, row: OneRow) -> tuple[str, ...]:
+    """That the row goes with its last user, and how many it has; or with an owner once masked."""
+    name, found = row.table.name, []
+    if name in plan.unused:
+        done = "goes" if plan.unused[name] == "delete" else "is masked"
+        users = f"rows that use it now: {row.users():,}"
+        found.append(f"it {done} with the last row that uses it; {users}")
+    found += [
+        f"it goes when the row of {step.table} it belongs to is masked (rules.{step.rule})"
+        for step in plan.steps
+        if any(reference.table == name for reference in step.removals)
+    ]
+    return tuple(found)
 
 
 def _find(row: OneRow) -> tuple[tuple[int | str, ...], datetime | None] | None:

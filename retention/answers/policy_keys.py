@@ -75,6 +75,7 @@ YOUNGER_THAN = {
 REFERENCE = {
     "then": "delete: go along; detach: set to NULL; block: the parent waits; leave: nothing.",
     "to": "The column referred to, where the database declares no such reference.",
+    "when_unused": "What becomes of the row referred to with the last row that uses it.",
     "lock": "Keep new referring rows out of a batch by locking their table (PostgreSQL).",
 }
 COVERAGE = {

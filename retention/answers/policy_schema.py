@@ -103,6 +103,7 @@ def _forms() -> dict[str, Node]:
         "masks": {
             "type": "object",
             "minProperties": 1,
+            "patternProperties": {"\\.\\*$": {"enum": ["delete"]}},
             "additionalProperties": {"$ref": "#/$defs/mask"},
         },
         "mask": masks,
@@ -173,8 +174,8 @@ def _accepted_starts() -> Iterator[Node]:
 
 
 def _accepted_masks() -> Iterator[Node]:
-    words = ("null", "empty", "pseudonym", "delete")
-    yield {"enum": [word for word in words if _reads({"anonymize": {"a.*": word}})]}
+    words = ("null", "empty", "pseudonym")
+    yield {"enum": [word for word in words if _reads({"anonymize": {"a": word}})]}
     prefixes = {
         "type": "array",
         "prefixItems": [{"type": "integer", "minimum": 0, "maximum": most} for most in (32, 128)],

@@ -53,19 +53,20 @@ _TYPES = {
 
 def _postgresql(connection: sa.Connection, schema: str | None, facts: CatalogueFacts) -> None:
     query = sa.text(
-        "SELECT c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relpersistence,"
+        "SELECT c.relname, c.relkind, c.relrowsecurity,"
+        " EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid),"
         " (SELECT string_agg(t.tgname, ',' ORDER BY t.tgname) FROM pg_trigger t"
         "  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D')"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f')"
     )
-    for name, kind, is_partition, security, _, triggers in connection.execute(
-        query, {"schema": schema}
-    ):
+    for name, kind, security, inherited, triggers in connection.execute(query, {"schema": schema}):
         if kind == "p":
             facts.kinds[name] = TableKind.PARTITIONED
-        elif is_partition:
-            facts.kinds[name] = TableKind.PARTITION
+        elif inherited:
+            facts.obstacles[name] = (
+                "has tables that inherit from it, whose rows it shows as its own; name those tables"
+            )
         if kind == "f":
             facts.obstacles[name] = "is a foreign table; enroll the database it lives in"
         if security:

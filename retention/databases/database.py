@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -101,7 +102,7 @@ class Database:
                 return found
             wanted = list(_clock_columns(policy, self.name, found))
             samples = sample(connection, found, wanted)
-        return Schema(found.dialect, found.tables, found.references, found.enrolled, samples)
+        return replace(found, samples=samples)
 
     def identity(self, connection: sa.Connection) -> str:
         """What tells this database from a copy of it in another place."""

@@ -12,6 +12,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 
 from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
+from retention.databases.partitions import folded_references, folded_tables, partitions_of
 from retention.databases.sql import row_of
 from retention.planning.clocks import shape_of
 from retention.planning.schema import (
@@ -50,16 +51,20 @@ def reflect(connection: sa.Connection) -> Schema:
     default = inspector.default_schema_name if dialect == "postgresql" else None
     tables: dict[str, Table] = {}
     references: list[Reference] = []
+    partitions = partitions_of(connection, default) if dialect == "postgresql" else {}
     for schema in _schemas(inspector, dialect, default):
         prefix = "" if schema == default or schema is None else f"{schema}."
         for table in _tables(connection, inspector, dialect, schema, prefix):
             tables[table.name] = table
         references += _references(connection, inspector, dialect, schema, default)
+    tables = folded_tables(tables, partitions)
     known = [name for name in OURS if name in tables]
     for name in known:
         del tables[name]
+    references = folded_references(references, partitions)
     kept = tuple(found for found in references if found.table in tables and found.parent in tables)
-    return Schema(dialect, tables, kept, enrolled="retention_hold" in known)
+    whole = {name: partition.whole for name, partition in partitions.items()}
+    return Schema(dialect, tables, kept, enrolled="retention_hold" in known, partitions=whole)
 
 
 def _schemas(inspector: sa.Inspector, dialect: str, default: str | None) -> list[str | None]:
@@ -132,7 +137,7 @@ def _plainly_unique(index: Any) -> bool:
 def _address(
     dialect: str, kind: TableKind, name: str, columns: set[str], facts: CatalogueFacts
 ) -> str | None:
-    if dialect == "postgresql" and kind in (TableKind.TABLE, TableKind.PARTITION):
+    if dialect == "postgresql" and kind is TableKind.TABLE:
         return "ctid"
     if dialect == "sqlite" and kind is TableKind.TABLE and name not in facts.without_rowid:
         return next((word for word in ("rowid", "_rowid_", "oid") if word not in columns), None)

@@ -52,8 +52,17 @@ def key_columns(
 
 
 def set_columns(plan: Plan, table: Table) -> list[str]:
-    """What a set of rows is known by: its key, its guard, and all that other rows refer to."""
+    """What a set of rows is known by: its key, its guard, and all that other rows refer to.
+
+    Where the rows may be the last users of others, it knows what they refer to as well.
+    """
     names = [*table.key]
+    names += [
+        column
+        for reference in plan.schema.of(table.name)
+        if reference.parent in plan.unused
+        for column in reference.columns
+    ]
     names += [
         column
         for reference in plan.schema.referring_to(table.name)

@@ -88,9 +88,7 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
         return rows == "all"
     if step.action is Action.ANONYMIZE:
         return True
-    if step.clock is None or not step.clock.is_own:
-        return True
-    return step.action is Action.DELETE and bool(plan.companions(step.table).taken)
+    return step.clock is None or not step.clock.is_own or len(plan.lost_tables(step)) > 1
 
 
 def _carry_out(
@@ -126,12 +124,11 @@ def _carry_out(
 
 def _is_spoken_of(opened: Opened, plan: Plan, step: Step) -> bool:
     """TRUE where holds, events or restrictions name rows of a table that the step takes from."""
-    if not step.takes_rows:
+    if not plan.lost_tables(step):
         return False
     with database_faults("reading our tables", opened.database.name), opened.connection.begin():
         named = tables_named(opened.connection)
-    along = plan.companions(step.table).taken if step.action is Action.DELETE else ()
-    return bool(named & {step.table, *along})
+    return bool(named & set(plan.lost_tables(step)))
 
 
 def _guarded(windows: Iterator[Window], opened: Opened, step: Step) -> Iterator[Window]:
@@ -149,19 +146,17 @@ def _note(result: StepResult, taken: Taken) -> None:
     if not taken.rows:
         return
     result.batches += 1
-    if step.action is Action.DELETE:
-        result.done += taken.erased.get(step.table, 0)
-    elif step.action is Action.RESTRICT:
-        result.done += taken.restricted.get(step.table, 0)
-    else:
-        result.done += taken.due.get(step.table, 0)
+    own = taken.due.get(step.table, 0) or taken.restricted.get(step.table, 0)
+    result.done += own
     for action, counts in (
         ("delete", taken.erased),
         ("anonymize", taken.anonymized),
         ("detach", taken.detached),
     ):
         for table, count in counts.items():
-            if (table, action) != (step.table, str(step.action)):
+            if (table, action) == (step.table, str(step.action)):
+                count -= own if step.action is Action.DELETE else count
+            if count:
                 result.also[(table, action)] = result.also.get((table, action), 0) + count
 
 

@@ -76,6 +76,9 @@ def mask_faults(plan: Plan) -> Iterator[Fault]:
     """Masks that their column cannot hold, and two different masks for one column."""
     seen: dict[tuple[str, str], list[tuple[Step, ColumnMask]]] = {}
     for step in plan.steps:
+        yield from (
+            (("rules", step.rule, "anonymize"), fault) for fault in _ways_faults(plan, step)
+        )
         for mask in step.masks:
             column = plan.schema.tables[mask.table].columns[mask.column]
             path = ("rules", step.rule, "anonymize")
@@ -96,6 +99,26 @@ def _masked_otherwise(column: Column, first: Step) -> str:
         f'"{column.name}" is masked otherwise by rules.{first.rule}, and a row may fall under both; '
         "let their `where` exclude each other, with `and not (…)` if need be"
     )
+
+
+def _ways_faults(plan: Plan, step: Step) -> Iterator[str]:
+    """Masks of rows referred to that no one statement can apply."""
+    down = {step.table, *(group.table for group in step.mask_groups if not group.up)}
+    lost = plan.lost_tables(step)
+    if step.action is Action.ANONYMIZE and step.table in lost:
+        yield f'rows of "{step.table}" would go with the child rows that go'
+    for group in step.mask_groups:
+        if group.table in lost:
+            yield f'rows of "{group.table}" are masked by this rule, and go with it; do one of them'
+        if not group.up:
+            continue
+        if group.table in down:
+            yield f'rows of "{group.table}" are masked as child rows and as rows referred to'
+        wanted = {(mask.column, mask.mask) for mask in group.masks}
+        for way in group.ways:
+            found = {(mask.column, mask.mask) for mask in step.masks if mask.hops == way}
+            if found != wanted:
+                yield f'two ways lead to "{group.table}": write the same masks for both'
 
 
 def _unfit(plan: Plan, mask: ColumnMask, column: Column) -> Iterator[str]:
@@ -196,12 +219,7 @@ def reference_faults(policy: Policy, plan: Plan) -> Iterator[Fault]:
 
 def losing_tables(plan: Plan) -> set[str]:
     """Tables that lose rows under this plan."""
-    return {
-        table
-        for step in plan.steps
-        if step.action is Action.DELETE
-        for table in (step.table, *plan.companions(step.table).taken)
-    }
+    return {table for step in plan.steps for table in plan.lost_tables(step)}
 
 
 def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
@@ -213,9 +231,22 @@ def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
                 f'"{reference.label}" refers to "{reference.parent}", which loses rows, and has no '
                 'decision: it counts as "block"',
             )
+    yield from _partial(plan)
     yield from dict.fromkeys(_lost_evidence(plan))
     yield from dict.fromkeys(lost_to_moves(plan))
     yield from dict.fromkeys(_unreadable(plan))
+
+
+def _partial(plan: Plan) -> Iterator[Fault]:
+    """A reference that only some partitions declare: rows of the others are not protected by it."""
+    losing = losing_tables(plan)
+    for reference in plan.schema.references:
+        if reference.partial and reference.parent in losing:
+            yield (
+                ("references",),
+                f'"{reference.label}" is declared on some partitions of "{reference.table}" only; '
+                "it is treated as one reference of the whole table",
+            )
 
 
 def _unreadable(plan: Plan) -> Iterator[Fault]:
@@ -234,9 +265,7 @@ def _unreadable(plan: Plan) -> Iterator[Fault]:
 def _lost_evidence(plan: Plan) -> Iterator[Fault]:
     """A rule that deletes what another rule's clock will still need on a later night."""
     for eraser in plan.steps:
-        if eraser.action is not Action.DELETE:
-            continue
-        lost = {eraser.table, *plan.companions(eraser.table).taken}
+        lost = set(plan.lost_tables(eraser))
         for reader in plan.steps:
             if reader.rule == eraser.rule or reader.clock is None:
                 continue

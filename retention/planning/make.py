@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from retention.errors import PolicyError, Problem
@@ -13,6 +14,7 @@ from retention.planning.references import Fault, with_declared
 from retention.planning.resolving import resolve_policy
 from retention.planning.restricting import with_moved
 from retention.planning.schema import Schema
+from retention.planning.unused import circles, unused_tables
 from retention.policies.parse import dotted
 from retention.policies.policy import Policy
 from retention.policies.positions import key_positions, line_of
@@ -36,7 +38,8 @@ def plan_and_problems(
     full, faults = with_declared(policy, schema)
     full = with_moved(policy, full)
     resolved = resolve_policy(policy, database, full, as_of)
-    faults += resolved.faults
+    unused, more = unused_tables(policy, full)
+    faults += [*resolved.faults, *more]
     plan = Plan(
         database,
         as_of,
@@ -47,8 +50,9 @@ def plan_and_problems(
         tuple(resolved.floors),
         resolved.decisions,
         locked=frozenset(resolved.locked),
+        unused=unused,
     )
-    faults += _cycles(plan)
+    faults += [*_cycles(plan), *circles(full, plan.decisions, unused)]
     cautions: list[Fault] = []
     ordered: Plan | None = None
     if not faults:
@@ -77,18 +81,7 @@ def _ordered(plan: Plan, cautions: list[Fault], faults: list[Fault]) -> Plan | N
     except CycleFault as fault:
         faults.append((("rules",), str(fault)))
         return None
-    return Plan(
-        plan.database,
-        plan.as_of,
-        plan.zone,
-        plan.policy_sha256,
-        plan.schema,
-        steps,
-        plan.floors,
-        plan.decisions,
-        tuple(message for _, message in cautions),
-        plan.locked,
-    )
+    return replace(plan, steps=steps, warnings=tuple(message for _, message in cautions))
 
 
 def _problems(policy: Policy, faults: list[Fault], cautions: list[Fault]) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ def in_order(plan: Plan) -> tuple[Step, ...]:
                 f"no order of {names} reads every clock before its evidence is erased; "
                 "decide a reference between them otherwise"
             )
-        chosen = next((step for step in ready if not _deleted_first(waiting, step)), ready[0])
+        chosen = next((step for step in ready if not _deleted_first(plan, waiting, step)), ready[0])
         waiting.remove(chosen)
         ordered.append(chosen)
     return tuple(ordered)
@@ -72,19 +72,30 @@ def _reads_what_is_set(plan: Plan, reader: Step, setter: Step) -> bool:
 _FIRST = (Action.DELETE, Action.RESTRICT, Action.ANONYMIZE)
 
 
-def _deleted_first(waiting: list[Step], step: Step) -> bool:
-    """TRUE where another step should see rows of the step's table before it does."""
-    return any(
+def _deleted_first(plan: Plan, waiting: list[Step], step: Step) -> bool:
+    """TRUE where rows would better be deleted before others are masked: of the step's table, or
+    users of what it masks when nothing else uses it. Restricting comes between the two.
+    """
+    if any(
         other.table == step.table and _FIRST.index(other.action) < _FIRST.index(step.action)
         for other in waiting
-    )
+    ):
+        return True
+    if step.action is not Action.ANONYMIZE:
+        return False
+    tables = {step.table}
+    for group in step.mask_groups:
+        if group.up:
+            passed = {hop.target for way in group.ways for hop in way}
+            tables |= {found.table for table in passed for found in plan.users_of(table)}
+    return any(tables & set(plan.lost_tables(other)) for other in waiting if other is not step)
 
 
 def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
     """True where `eraser` takes rows or masks columns that `reader`'s clocks read."""
     if eraser.rule == reader.rule and eraser.table == reader.table:
         return False
-    lost = set(_lost_tables(plan, eraser))
+    lost = set(plan.lost_tables(eraser))
     masked = {(mask.table, mask.column) for mask in eraser.masks}
     return any(
         table in lost or (table, column) in masked for table, column in _evidence(plan, reader)
@@ -93,9 +104,7 @@ def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
 
 def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
     """Columns of other rows that the step's clock, and the floors that may stop it, read."""
-    tables = {step.table}
-    if step.action is Action.DELETE:
-        tables |= set(plan.companions(step.table).taken)
+    tables = {step.table, *plan.lost_tables(step)}
     clocks = [step.clock] if step.clock else []
     clocks += [
         floor.clock for floor in plan.floors if floor.table in tables and floor.clock is not None
@@ -108,17 +117,9 @@ def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
             yield path.table, path.column
 
 
-def _lost_tables(plan: Plan, step: Step) -> Iterator[str]:
-    if step.takes_rows:
-        yield step.table
-    if step.action is Action.DELETE:
-        yield from plan.companions(step.table).taken
-
-
 def _changed_tables(plan: Plan, step: Step) -> Iterator[str]:
-    yield from _lost_tables(plan, step)
-    if step.action is Action.DELETE:
-        yield from (found.table for found in plan.companions(step.table).detached)
+    yield from plan.lost_tables(step)
+    yield from (found.table for found in plan.gone_with(step).detached)
     yield from (mask.table for mask in step.masks)
 
 
@@ -129,9 +130,7 @@ def _awaited_tables(plan: Plan, step: Step) -> Iterator[str]:
             for path in columns_of(condition):
                 if not path.is_own:
                     yield path.table
-    if step.action is not Action.DELETE:
-        return
-    for table in (step.table, *plan.companions(step.table).taken):
+    for table in plan.taken_tables(step):
         for reference in plan.referring(table, "block"):
             if reference.table != step.table:
                 yield reference.table

@@ -48,6 +48,11 @@ class ColumnPath:
         return any(hop.down for hop in self.hops)
 
 
+def turned(hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
+    """The same way walked back, from its end to where it began."""
+    return tuple(Hop(hop.reference, not hop.down) for hop in reversed(hops))
+
+
 def resolve(schema: Schema, table: str, path: str, *, children: bool) -> ColumnPath:
     """The column `path` names, seen from `table`.
 
@@ -73,6 +78,9 @@ def known_table(schema: Schema, name: str) -> Table:
     """The table called `name`; PathFault with the nearest name where there is none."""
     if name in schema.tables:
         return schema.tables[name]
+    if name in schema.partitions:
+        whole = schema.partitions[name]
+        raise PathFault(f'"{name}" is a partition of "{whole}"; name "{whole}"')
     raise PathFault(f'there is no table "{name}"{did_you_mean(name, schema.tables)}')
 
 

@@ -7,7 +7,7 @@ cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -16,7 +16,9 @@ from retention.planning.clocks import Clock, ClockColumn
 from retention.planning.conditions import Condition
 from retention.planning.deadlines import Deadline
 from retention.planning.paths import Hop
+from retention.planning.removing import removed
 from retention.planning.schema import Reference, Schema
+from retention.planning.unused import LastUse, last_uses, users_of
 from retention.policies.calendar import Cutoff
 from retention.policies.masking import Mask
 from retention.policies.rule import Limits
@@ -59,7 +61,9 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMask:
-    """One column to mask: of the step's row (`hops` empty) or of child rows that stay."""
+    """One column to mask: of the step's row (`hops` empty), of child rows that stay, or of rows
+    referred to that nothing else uses.
+    """
 
     hops: tuple[Hop, ...]
     table: str
@@ -76,12 +80,23 @@ class Restriction:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskGroup:
+    """Masks of one table, and the ways that lead to its rows; `up`: rows that may be shared."""
+
+    table: str
+    ways: tuple[tuple[Hop, ...], ...]
+    masks: tuple[ColumnMask, ...]
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One rule's action on one table, with the constant that decides it.
 
     `early`: the delete ceiling of the same rule; a deletion that a protecting floor stops masks
     the row's other columns from then on; so does `early_when`, its condition. `deadline` None:
-    nothing is due by age. `when`: due as soon as it holds, without any clock.
+    nothing is due by age. `when`: due as soon as it holds, without any clock. `removals`: child
+    rows that go once the row is masked.
     """
 
     rule: str
@@ -94,6 +109,7 @@ class Step:
     reason: str
     limits: Limits
     masks: tuple[ColumnMask, ...] = ()
+    removals: tuple[Reference, ...] = ()
     early: Deadline | None = None
     guard: str | None = None
     when: Condition | None = None
@@ -121,6 +137,20 @@ class Step:
     def has_listed_years(self) -> bool:
         """TRUE where starts outside the listed financial years cannot be decided."""
         return any(found and found.span for found in (self.deadline, self.early))
+
+    @property
+    def mask_groups(self) -> tuple[MaskGroup, ...]:
+        """The masks by the way to their rows; ways up to one table together."""
+        groups: dict[object, MaskGroup] = {}
+        for mask in self.masks:
+            up = bool(mask.hops) and not mask.hops[-1].down
+            name = mask.table if up else mask.hops
+            known = groups.get(name, MaskGroup(mask.table, (), (), up))
+            ways = tuple(dict.fromkeys((*known.ways, mask.hops)))
+            first = mask.hops == ways[0]
+            masks = (*known.masks, mask) if first else known.masks
+            groups[name] = MaskGroup(mask.table, ways, masks, up)
+        return tuple(groups.values())
 
     @property
     def name(self) -> str:
@@ -154,6 +184,7 @@ class Plan:
     decisions: Mapping[Reference, str]
     warnings: tuple[str, ...] = ()
     locked: frozenset[Reference] = frozenset()
+    unused: Mapping[str, str] = field(default_factory=dict)
     _companions: dict[str, Companions] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -180,9 +211,35 @@ class Plan:
             self._companions[table] = companions(self.schema, self.decisions, table)
         return self._companions[table]
 
+    def users_of(self, table: str) -> Iterator[Reference]:
+        """The references along which rows of `table` are used (`when_unused`)."""
+        return users_of(self.schema, self.decisions, table)
+
+    def gone_with(self, step: Step) -> Companions:
+        """What goes with the step's rows: their companions, or the child rows it removes."""
+        if step.action is Action.DELETE:
+            return self.companions(step.table)
+        return Companions(*removed(step.removals, self.companions))
+
+    def last_uses(self, step: Step) -> tuple[LastUse, ...]:
+        """What may go with the last of the rows that the step takes, users first."""
+        if step.moves:
+            return ()
+        return last_uses(self.schema, self.decisions, self.unused, self.taken_tables(step))
+
+    def taken_tables(self, step: Step) -> tuple[str, ...]:
+        """Tables whose rows the step deletes for their own sake or with their parents."""
+        own = (step.table,) if step.takes_rows else ()
+        return (*own, *self.gone_with(step).taken)
+
+    def lost_tables(self, step: Step) -> tuple[str, ...]:
+        """Tables that lose rows by the step: its own, those that go along, those unused then."""
+        unused = (use.table for use in self.last_uses(step))
+        return tuple(dict.fromkeys((*self.taken_tables(step), *unused)))
+
     def tables_to_lock(self, step: Step) -> list[str]:
         """Tables that a batch of the step locks against new rows (`lock = true`)."""
-        gone = {step.table, *self.companions(step.table).taken}
+        gone = {step.table, *self.lost_tables(step)}
         return sorted({found.table for found in self.locked if found.parent in gone})
 
     def guard_of(self, table: str) -> str | None:
@@ -192,18 +249,7 @@ class Plan:
     def without(self, refused: set[str]) -> Plan:
         """The same plan less the steps of rules that a limit has refused; their floors stay."""
         steps = tuple(step for step in self.steps if step.rule not in refused)
-        return Plan(
-            self.database,
-            self.as_of,
-            self.zone,
-            self.policy_sha256,
-            self.schema,
-            steps,
-            self.floors,
-            self.decisions,
-            self.warnings,
-            self.locked,
-        )
+        return replace(self, steps=steps)
 
 
 class CycleFault(ValueError):

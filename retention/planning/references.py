@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retention.planning.paths import PathFault, did_you_mean, known_table
 from retention.planning.schema import Reference, Schema
 from retention.policies.policy import Policy
@@ -27,10 +29,7 @@ def with_declared(policy: Policy, schema: Schema) -> tuple[Schema, list[Fault]]:
         for found in schema.references
         if (found.table, found.columns, found.parent) not in known
     )
-    full = Schema(
-        schema.dialect, schema.tables, kept + tuple(added), schema.enrolled, schema.samples
-    )
-    return full, faults
+    return replace(schema, references=kept + tuple(added)), faults
 
 
 def _declared(schema: Schema, label: str, to: str) -> Reference:

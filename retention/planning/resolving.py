@@ -17,6 +17,7 @@ from retention.planning.paths import (
     did_you_mean,
     known_table,
     resolve,
+    resolve_table,
 )
 from retention.planning.plan import Action, ColumnMask, Floor, Step, Younger
 from retention.planning.references import Fault, decided_references
@@ -32,6 +33,7 @@ from retention.planning.schema import ColumnKind, Reference, Schema, Table, Tabl
 from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
+from retention.policies.removal import Removal
 from retention.policies.rule import Rule
 
 _GUARDS = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ, ColumnKind.TEXT)
@@ -103,7 +105,7 @@ class _Resolver:
         where = self._condition("where", self.rule.where, children=False)
         unless = self._unless()
         clock = self._clock()
-        masks = self._masks()
+        masks, removals = self._masks(), self._removals()
         younger = self._younger()
         floor = self._floor(where, clock, younger)
         self._named_columns(table)
@@ -117,8 +119,9 @@ class _Resolver:
         for action in _ENDS:
             step = self._step(action, clock, masks)
             if step is not None:
+                gone = removals if action is Action.ANONYMIZE else ()
                 self.resolved.steps.append(
-                    replace(step, where=where, unless=unless, younger=younger)
+                    replace(step, where=where, unless=unless, younger=younger, removals=gone)
                 )
 
     def fault(self, key: str, message: str) -> None:
@@ -175,17 +178,33 @@ class _Resolver:
     def _masks(self) -> tuple[ColumnMask, ...]:
         masks = []
         for name, mask in self.rule.anonymize.items():
+            if isinstance(mask, Removal):
+                continue
             path = self._try(
                 "anonymize",
                 partial(resolve, self.schema, self.rule.table, name, children=True),
             )
             if path is None:
                 continue
-            if any(not hop.down for hop in path.hops):
-                self.fault("anonymize", f'"{name}": masks reach the row and its child rows')
-                continue
             masks.append(ColumnMask(path.hops, path.table, path.column, mask))
         return tuple(masks)
+
+    def _removals(self) -> tuple[Reference, ...]:
+        """The references along which child rows go once the row is masked."""
+        found = []
+        for name in self.rule.anonymize:
+            if not name.endswith(".*"):
+                continue
+            place = name.removesuffix(".*")
+            walk = partial(resolve_table, self.schema, self.rule.table, place, children=True)
+            hops = self._try("anonymize", walk)
+            if hops is None:
+                continue
+            if len(hops) == 1 and hops[0].down and hops[0].target != self.rule.table:
+                found.append(hops[0].reference)
+            else:
+                self.fault("anonymize", f'"{name}": only child rows of another table can go')
+        return tuple(found)
 
     def _named_columns(self, table: Table) -> None:
         if self.rule.guard and self.rule.guard not in table.columns:
@@ -252,7 +271,7 @@ class _Resolver:
         told = text or self.rule.delete_when
         when = self._condition(when_key, text, children=True)
         early = None
-        if action is Action.ANONYMIZE and masks and clock is not None:
+        if action is Action.ANONYMIZE and self.rule.anonymize and clock is not None:
             early = self._deadline("delete_after", self.rule.delete_after)
         deadline = self._deadline(after_key, getattr(self.rule, after_key))
         early_when = None
@@ -272,10 +291,10 @@ class _Resolver:
             self._reason(deadline or early, clock) if dated else f"due: as soon as {told}",
             self.policy.limits_of(self.rule),
             masks if action is Action.ANONYMIZE else (),
-            early,
-            self.rule.guard,
-            when,
-            early_when,
+            early=early,
+            guard=self.rule.guard,
+            when=when,
+            early_when=early_when,
             restriction=restriction_of(self.rule) if action is Action.RESTRICT else None,
         )
 

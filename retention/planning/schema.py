@@ -32,7 +32,6 @@ class TableKind(StrEnum):
 
     TABLE = "table"
     PARTITIONED = "partitioned table"
-    PARTITION = "partition"
     VIEW = "view"
 
 
@@ -80,6 +79,7 @@ class Reference:
     """`table.columns` refer to `parent.parent_columns`; `on_delete` as the database declares it.
 
     `copied_from`: the label of the reference it repeats for a table that rows are moved to.
+    `partial`: the database declares it on some partitions of `table` only.
     """
 
     table: str
@@ -90,6 +90,7 @@ class Reference:
     declared: bool = True
     name: str = ""
     copied_from: str = ""
+    partial: bool = False
 
     @property
     def label(self) -> str:
@@ -106,13 +107,17 @@ class ColumnSample:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Everything the plan needs to know of one database."""
+    """Everything the plan needs to know of one database.
+
+    `partitions` names the partitioned table of each partition; partitions are no tables here.
+    """
 
     dialect: str
     tables: Mapping[str, Table]
     references: tuple[Reference, ...]
     enrolled: bool = False
     samples: Mapping[tuple[str, str], ColumnSample] = field(default_factory=dict)
+    partitions: Mapping[str, str] = field(default_factory=dict)
 
     def referring_to(self, table: str) -> Iterator[Reference]:
         """References whose parent is `table`."""

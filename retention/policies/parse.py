@@ -84,7 +84,10 @@ def _faults_beside(
 ) -> Iterator[Problem]:
     """What is wrong with the rules that can be read; nothing where more than rules is broken."""
     broken = {detail["loc"][1] for detail in fault.errors() if detail["loc"][:1] == ("rules",)}
-    rules = {name: rule for name, rule in document["rules"].items() if name not in broken}
+    written = document.get("rules")
+    if not isinstance(written, dict):
+        return
+    rules = {name: rule for name, rule in written.items() if name not in broken}
     try:
         policy = Policy.model_validate({**document, "rules": rules})
     except (ValidationError, KeyError):

@@ -65,6 +65,7 @@ class ReferenceDecision(BaseModel):
     """What happens to the referring rows; `to` declares a reference the database does not.
 
     `lock`: keep new referring rows out of a batch by locking their table (PostgreSQL).
+    `when_unused`: what becomes of the row referred to with the last row that uses it.
     """
 
     model_config = STRICT
@@ -72,6 +73,7 @@ class ReferenceDecision(BaseModel):
     then: Decision
     to: str | None = None
     lock: bool = False
+    when_unused: Literal["delete", "anonymize"] | None = None
 
 
 def _decision(form: object) -> object:

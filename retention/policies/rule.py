@@ -19,6 +19,7 @@ from pydantic import (
 
 from retention.policies.masking import Mask, parse_mask
 from retention.policies.periods import Periods, parse_ceiling, parse_periods
+from retention.policies.removal import Removal, parse_removal
 from retention.policies.starting_point import StartingPoint, parse_start
 
 STRICT = ConfigDict(
@@ -41,16 +42,17 @@ CountedFromName = Literal[
 StoredAs = Literal["text", "epoch s", "epoch ms", "epoch us"]
 
 
-def _masks(form: object) -> dict[str, Mask]:
+def _masks(form: object) -> dict[str, Mask | Removal]:
     if not isinstance(form, Mapping):
         raise ValueError("anonymize is a table of columns and masks")
-    masks: dict[str, Mask] = {}
+    masks: dict[str, Mask | Removal] = {}
     for names, mask in form.items():
         for name in (part.strip() for part in str(names).split(",")):
             if name in masks:
                 raise ValueError(f'"{name}" is masked twice')
             try:
-                masks[name] = parse_mask(mask)
+                whole = name.endswith(".*")
+                masks[name] = parse_removal(mask) if whole else parse_mask(mask)
             except ValueError as fault:
                 raise ValueError(f'"{name}": {fault}') from fault
     return masks
@@ -80,7 +82,9 @@ Start = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
 ]
 Masks = Annotated[
-    dict[str, Mask], BeforeValidator(_masks), WithJsonSchema({"type": "object", "minProperties": 1})
+    dict[str, Mask | Removal],
+    BeforeValidator(_masks),
+    WithJsonSchema({"type": "object", "minProperties": 1}),
 ]
 
 

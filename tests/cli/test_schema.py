@@ -41,6 +41,7 @@ not_personal = ["countries", "orders.total"]
 "*" = "as declared"
 "orders.customer_id" = "delete"
 "payments.order_no" = { to = "orders.reference", then = "block", lock = true }
+"customers.address_id" = { then = "block", when_unused = "anonymize" }
 [rules.a-rule]
 table = "t"
 """
@@ -85,6 +86,7 @@ GOOD = (
         f'start = "a"\nanonymize_after = "1 day"\nanonymize = {{ "b, c" = {form} }}'
         for form in MASKS
     ),
+    'start = "a"\nanonymize_after = "1 day"\nanonymize = { "b.*, c.*" = "delete" }',
     'keep_at_least = "forever"',
     'start = "a"\nkeep_at_least = "no.own.rule"\nprotects = ["customers.name"]',
     "delete_when = \"state = 'failed'\"",
@@ -105,6 +107,8 @@ BAD = (
     'start = "a"\ndelete_after = { by = "country" }',
     'start = "a"\ncounted_from = "end of week"\ndelete_after = "1 day"',
     'start = "a"\nanonymize_after = "1 day"\nanonymize = { b = "nul" }',
+    'start = "a"\nanonymize_after = "1 day"\nanonymize = { b = "delete" }',
+    'start = "a"\nanonymize_after = "1 day"\nanonymize = { "b.*" = "null" }',
     'start = "a"\nanonymize_after = "1 day"\nanonymize = { b = { truncate = "week" } }',
     'start = "a"\nanonymize_after = "1 day"\nanonymize = { b = { network = [24, 129] } }',
     'start = "a"\ndelete_after = "1 day"\nlimits = { rows_per_run = 0 }',
@@ -147,7 +151,9 @@ def _typed(value: Any, name: str) -> bool:
 
 
 def _table_fits(value: dict[str, Any], node: dict[str, Any]) -> bool:
-    known, others = node.get("properties", {}), node.get("additionalProperties", {})
+    known, others = dict(node.get("properties", {})), node.get("additionalProperties", {})
+    for pattern, form in node.get("patternProperties", {}).items():
+        known |= {key: form for key in value if re.search(pattern, key)}
     if len(value) < node.get("minProperties", 0) or not set(node.get("required", ())) <= set(value):
         return False
     return all(

@@ -132,12 +132,13 @@ def _later_reading(wall: datetime, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True)
 class Reference:
-    """`table.column` refers to `parent.id`; `decision` as the policy has it."""
+    """`table.column` refers to `parent.id`; `decision` and `when_unused` as the policy has them."""
 
     table: str
     column: str
     parent: str
     decision: str
+    when_unused: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ class Rule:
     unless: tuple[Condition, ...] = ()
     masks: tuple[ColumnMask, ...] = ()
     protects: tuple[Path, ...] = ()
+    removals: tuple[Reference, ...] = ()
 
     @property
     def is_floor(self) -> bool:
@@ -249,6 +251,7 @@ class Night:
         self.holds = holds
         self.as_of = as_of
         self.later: list[Rule] = []
+        self.leaving: set[Place] = set()
         self.today = as_of.astimezone(ZoneInfo(zone)).date()
 
     def run(self, steps: list[tuple[str, str]]) -> list[Account]:
@@ -389,7 +392,9 @@ class Night:
         """One truth a child row, or one for the row itself; a row that is not there is unknown."""
         rows: list[Row] = self._reached(self.now, row, condition.path)
         if any(down for _, down in condition.path.hops):
-            return [_truth(found[condition.path.column], condition) for found in rows]
+            child = condition.path.hops[0][0].table
+            stay = [found for found in rows if (child, found["id"]) not in self.leaving]
+            return [_truth(found[condition.path.column], condition) for found in stay]
         return [_truth(rows[0][condition.path.column] if rows else None, condition)]
 
     # -- what stops a deletion ------------------------------------------------------------------
@@ -448,18 +453,53 @@ class Night:
     # -- effects --------------------------------------------------------------------------------
 
     def _erase(self, rule: Rule, keys: list[int], account: Account) -> None:
+        own = {(rule.table, key) for key in keys}
+        self._take(own, own, account)
+
+    def _take(self, places: set[Place], uncounted: set[Place], account: Account) -> None:
+        """Rows, what goes with them, and what they were the last to use."""
         erased: set[Place] = set()
-        waiting: list[Place] = [(rule.table, key) for key in keys]
+        waiting = list(places)
         while waiting:
             place = waiting.pop()
             if place not in erased:
                 erased.add(place)
                 waiting += self._referring(*place, "delete")
-        self._detach(erased, account)
-        for table, key in erased:
+        unused = self._left_unused(erased)
+        self._detach(erased | unused, account)
+        for table, key in erased | unused:
             del self.now[table][key]
-            if table != rule.table:
+            if (table, key) not in uncounted:
                 account.add(table, "delete", 1)
+
+    def _left_unused(self, erased: set[Place]) -> set[Place]:
+        """Rows that lost their last user with these, and what they in turn were the last to use."""
+        tables = {ref.parent for ref in self.references if ref.when_unused == "delete"}
+        self.leaving = set(erased)
+        while True:
+            found = {
+                (ref.parent, self.now[table][key][ref.column])
+                for table, key in self.leaving
+                for ref in self.references
+                if ref.table == table and ref.parent in tables
+            }
+            found = {place for place in found if place[1] is not None} - self.leaving
+            found = {place for place in found if self._is_free(*place)}
+            if not found:
+                unused, self.leaving = self.leaving - erased, set()
+                return unused
+            self.leaving |= found
+
+    def _is_free(self, table: str, key: int) -> bool:
+        """No row that stays uses the row; no hold, floor or condition of its own rules keeps it."""
+        if (table, key) in self.holds or self._floors(table, key) or self._own_unless(table, key):
+            return False
+        return all(
+            row[ref.column] != key or (ref.table, row["id"]) in self.leaving
+            for ref in self.references
+            if ref.parent == table and ref.decision != "leave"
+            for row in self.now[ref.table].values()
+        )
 
     def _detach(self, erased: set[Place], account: Account) -> None:
         for reference in self.references:
@@ -474,7 +514,10 @@ class Night:
     def _masking(self, rule: Rule, key: int) -> str:
         """Of a row whose masks are due: work to do, kept by a floor, or done before."""
         row = self.now[rule.table][key]
-        if any(self._work(rule, target) for target in self._targets(rule, row)):
+        for target in self._targets(rule, row):
+            if self._work(rule, target) and self._answers_for(rule, key, target):
+                return "due"
+        if any(True for _ in self._removable(rule, key)):
             return "due"
         kept = any(
             masked(row[mask.path.column], mask.mask, row) != row[mask.path.column]
@@ -487,10 +530,64 @@ class Night:
         """Rows that the rule's masks reach from this row: table, row, hops."""
         found = []
         for hops in dict.fromkeys(mask.path.hops for mask in rule.masks):
-            table = hops[-1][0].table if hops else rule.table
+            table = _end(hops) if hops else rule.table
             rows = self._reached(self.now, row, Path(hops, ""))
             found += [(table, target, hops) for target in rows]
         return found
+
+    def _removable(self, rule: Rule, key: int) -> Iterator[Place]:
+        """Child rows that go once the row is masked, and that nothing keeps."""
+        for reference in rule.removals:
+            for row in self.now[reference.table].values():
+                place = (reference.table, row["id"])
+                free = not self._stops(*place) and not self._own_unless(*place)
+                if row[reference.column] == key and free:
+                    yield place
+
+    def _answers_for(self, rule: Rule, key: int, target: tuple[str, Row, tuple[Any, ...]]) -> bool:
+        """Own and child rows: yes. A row above: where only anonymized rows use it, the first does."""
+        table, row, hops = target
+        if not hops or hops[-1][1]:
+            return True
+        sharing = [
+            other["id"]
+            for other in self.now[rule.table].values()
+            if any(
+                found["id"] == row["id"] for found in self._reached(self.now, other, Path(hops, ""))
+            )
+        ]
+        return key == min(sharing) and self._only_anonymized(rule, table, row["id"], set())
+
+    def _only_anonymized(self, rule: Rule, table: str, key: int, due: set[int]) -> bool:
+        """Every row that refers to the row was anonymized by the rule, or is `due` to be now."""
+        return all(
+            self._spent(rule, reference.table, user, due)
+            for reference in self.references
+            if reference.parent == table and reference.decision != "leave"
+            for user in self.now[reference.table].values()
+            if user[reference.column] == key
+        )
+
+    def _spent(self, rule: Rule, table: str, user: Row, due: set[int]) -> bool:
+        if table == rule.table and (user["id"] in due or self._anonymized(rule, user["id"])):
+            return True
+        place = (table, user["id"])
+        return any(
+            place in self._removable(rule, owner)
+            and (owner in due or self._anonymized(rule, owner))
+            for owner in self.now[rule.table]
+        )
+
+    def _anonymized(self, rule: Rule, key: int) -> bool:
+        """The rule takes the row and finds nothing left in its own columns; or the row is to go."""
+        row = self.now[rule.table][key]
+        if (rule.table, key) not in self.holds and self._taken_by_another(rule, key):
+            return True
+        if not self._selected(rule, row) or self._state(rule, "anonymize", key) != "due":
+            return False
+        if (rule.table, key) in self.holds or self._unless(rule, key):
+            return False
+        return not self._work(rule, (rule.table, row, ()))
 
     def _work(self, rule: Rule, target: tuple[str, Row, tuple[Any, ...]]) -> dict[str, Value]:
         """The columns of the target still to mask, with what they become."""
@@ -528,18 +625,27 @@ class Night:
             if any(found["id"] == key for found in self._reached(self.now, owner, path))
         )
 
+    def _may_mask(
+        self, rule: Rule, target: tuple[str, Row, tuple[Any, ...]], due: set[int]
+    ) -> bool:
+        table, row, hops = target
+        above = bool(hops) and not hops[-1][1]
+        return not above or self._only_anonymized(rule, table, row["id"], due)
+
     def _mask(self, rule: Rule, account: Account) -> None:
         work: dict[tuple[str, int], dict[str, Value]] = {}
         for key in account.due:
             row = self.now[rule.table][key]
             for target in self._targets(rule, row):
                 found = self._work(rule, target)
-                if found:
+                if found and self._may_mask(rule, target, account.due):
                     work.setdefault((target[0], target[1]["id"]), {}).update(found)
+        going = {place for key in account.due for place in self._removable(rule, key)}
         for (table, key), values in work.items():
             self.now[table][key].update(values)
             if table != rule.table:
                 account.add(table, "anonymize", 1)
+        self._take(going, set(), account)
 
 
 def _next(tables: Tables, row: Row, reference: Reference, down: bool) -> list[Row]:
@@ -548,6 +654,11 @@ def _next(tables: Tables, row: Row, reference: Reference, down: bool) -> list[Ro
         return [found for found in rows if found[reference.column] == row["id"]]
     parent = tables[reference.parent].get(row[reference.column])
     return [] if parent is None else [parent]
+
+
+def _end(hops: tuple[tuple[Reference, bool], ...]) -> str:
+    reference, down = hops[-1]
+    return reference.table if down else reference.parent
 
 
 def _present(starts: list[Start]) -> list[Start]:

@@ -91,7 +91,10 @@ class Example:
         lines = [*self.texts, "[references]"]
         for key in self.keys:
             name, decision = f"{key.reference.table}.{key.reference.column}", key.reference.decision
-            lines.append(f'"{name}" = "{decision}"')
+            form = f'"{decision}"'
+            if key.reference.when_unused:
+                form = f'{{ then = {form}, when_unused = "{key.reference.when_unused}" }}'
+            lines.append(f'"{name}" = {form}')
         return "\n".join(lines) + "\n"
 
     def ddl(self, engine: str) -> dict[str, str]:
@@ -150,7 +153,9 @@ def _keys(draw: st.DrawFn, tables: list[str]) -> list[Declared]:
         nullable = draw(st.booleans())
         decisions = ["delete", "delete", "block", "detach"] if nullable else ["delete", "block"]
         actions = ["NO ACTION", "RESTRICT", "CASCADE", *(["SET NULL"] if nullable else [])]
-        reference = Reference(child, f"r{number}", parent, draw(st.sampled_from(decisions)))
+        unused = draw(st.sampled_from(["", "", "", "delete"]))
+        decision = draw(st.sampled_from(decisions))
+        reference = Reference(child, f"r{number}", parent, decision, unused)
         keys.append(Declared(reference, draw(st.sampled_from(actions)), nullable))
     return keys
 
@@ -218,6 +223,10 @@ def _masks(draw: st.DrawFn, example: Example, table: str) -> tuple[ColumnMask, .
     if below and draw(st.booleans()):
         hops, name = draw(st.sampled_from(below)), draw(st.sampled_from(list(MASKS)))
         found.append(ColumnMask(Path(hops, name), example.masks[name]))
+    above = _hops(example, table, down=False)
+    if above and draw(st.booleans()):
+        hops, name = draw(st.sampled_from(above)), draw(st.sampled_from(list(MASKS)))
+        found.append(ColumnMask(Path(hops, name), example.masks[name]))
     return tuple(found)
 
 
@@ -247,6 +256,9 @@ def _ceiling(draw: st.DrawFn, example: Example, name: str) -> tuple[Rule, str]:
     lines += [f'delete_after = "{delete}"'] if delete else []
     lines += [f'anonymize_after = "{anonymize}"'] if anonymize else []
     lines += [_mask_text(name, table, masks)] if masks else []
+    below = [ref for ref in example.references if ref.parent == table and masks]
+    removals = [ref for ref in below if draw(st.integers(0, 3)) == 0]
+    lines += [f'"{ref.table}({ref.column}).*" = "delete"' for ref in removals]
     rule = Rule(
         name,
         table,
@@ -256,6 +268,7 @@ def _ceiling(draw: st.DrawFn, example: Example, name: str) -> tuple[Rule, str]:
         where=where,
         unless=(unless,) if unless else (),
         masks=masks,
+        removals=tuple(removals),
     )
     return rule, "\n".join(lines)
 
@@ -424,11 +437,32 @@ def check_safety(example: Example, before: Tables, after: Tables) -> None:
     assert not gone & example.holds
     for table, key in gone:
         assert not night._floors(table, key), (table, key)
-        assert _is_due(night, table, key) or any(
-            (ref.parent, before[table][key][ref.column]) in gone
-            for ref in example.references
-            if ref.table == table and ref.decision == "delete"
+        assert (
+            _is_due(night, table, key)
+            or any(
+                (ref.parent, before[table][key][ref.column]) in gone
+                for ref in example.references
+                if ref.table == table and ref.decision == "delete"
+            )
+            or _was_used(example, before, gone, table, key)
         ), (table, key)
+
+
+def _was_used(
+    example: Example, before: Tables, gone: set[tuple[str, int]], table: str, key: int
+) -> bool:
+    """The row may go with its last user, and one of its users is gone."""
+    into = [ref for ref in example.references if ref.parent == table]
+    return any(ref.when_unused for ref in into) and any(
+        row[ref.column] == key and (ref.table, other) in gone
+        for ref in into
+        for other, row in before[ref.table].items()
+    )
+
+
+def _was_owned(example: Example, table: str) -> bool:
+    """Rows of the table may go once their owner is masked."""
+    return any(ref.table == table for rule in example.rules for ref in rule.removals)
 
 
 def _is_due(night: Night, table: str, key: int) -> bool:
@@ -445,6 +479,16 @@ def evidence_may_go(example: Example) -> bool:
     return any(path.hops for rule in example.rules if rule.clock for path, _ in rule.clock.columns)
 
 
+def users_may_go(example: Example) -> bool:
+    """A row above is masked when nothing else uses it, and a later step may delete what does."""
+    above = any(
+        mask.path.hops and not mask.path.hops[-1][1]
+        for rule in example.rules
+        for mask in rule.masks
+    )
+    return above and any(rule.delete for rule in example.rules)
+
+
 def check_night(bench: Bench, example: Example) -> None:
     """Two nights: counts, contents, ledger and safety; the second finds nothing left to do."""
     assume(not any(known(example) for known in KNOWN))
@@ -455,7 +499,7 @@ def check_night(bench: Bench, example: Example) -> None:
     assume(is_allowed(bench, policy))
     check_run(bench, example, policy, example.rows)
     second = check_run(bench, example, policy, contents(bench, example))
-    if not evidence_may_go(example):
+    if not evidence_may_go(example) and not users_may_go(example):
         assert not [result for result in second if result.done or result.also]
 
 
@@ -472,6 +516,8 @@ def is_allowed(bench: Bench, policy: Policy) -> bool:
 def frees_itself(example: Example) -> bool:
     """A row that blocks may go with another parent."""
     children = {ref.table for ref in example.references if ref.decision == "delete"}
+    children |= {ref.parent for ref in example.references if ref.when_unused}
+    children |= {ref.table for rule in example.rules for ref in rule.removals}
     return any(ref.decision == "block" and ref.table in children for ref in example.references)
 
 

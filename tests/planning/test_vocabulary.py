@@ -285,11 +285,10 @@ def test_free_text_belongs_to_the_person_it_refers_to() -> None:
     }
 
 
-def test_views_and_partitions_are_their_tables_matter() -> None:
-    """A view keeps nothing; a partition is ruled by its parent's name."""
+def test_views_are_their_tables_matter() -> None:
+    """A view keeps nothing; a partitioned table is one table."""
     tables = [
         table("v", column("email"), kind=TableKind.VIEW),
-        table("p1", column("email"), kind=TableKind.PARTITION),
         table("p", column("email"), kind=TableKind.PARTITIONED),
     ]
     schema = Schema("postgresql", {found.name: found for found in tables}, ())

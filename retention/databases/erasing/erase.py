@@ -33,12 +33,14 @@ class Eraser(Protocol):
 
 def reads_other_rows(plan: Plan, step: Step) -> bool:
     """TRUE where the step's decision, or its effect, involves rows of other tables."""
-    if any(mask.hops for mask in step.masks) or step.unless or step.when is not None:
+    if any(mask.hops for mask in step.masks) or step.removals:
+        return True
+    if step.unless or step.when is not None:
         return True
     if step.clock is not None and not step.clock.is_own:
         return True
     if step.action is Action.DELETE:
-        return any(
+        return bool(plan.last_uses(step)) or any(
             plan.decisions.get(reference) != "leave"
             for reference in plan.schema.referring_to(step.table)
         )

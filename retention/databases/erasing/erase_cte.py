@@ -11,17 +11,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.last_users import locks_on_used, unused_deletions
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
+from retention.databases.erasing.system_columns import OURS, with_system_columns
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.unused import Leaving, within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.paths import Hop
-from retention.planning.plan import Action, Plan, Step
+from retention.planning.plan import Action, MaskGroup, Plan, Step
 from retention.planning.schema import Reference, Table
 
 Part = tuple[str, str, Table, sa.CTE]
-_OURS = "pg_current_xact_id()::xid"
 
 
 class CteEraser:
@@ -49,6 +51,8 @@ class CteEraser:
             connection.exec_driver_sql(f"LOCK TABLE {quote(table)} IN SHARE ROW EXCLUSIVE MODE")
         if not connection.execute(self.lock(window)).scalar_one():
             return Taken()
+        for query in locks_on_used(self.plan, self.step, self._locked_keys(window)):
+            connection.execute(query)
         return self._read(connection.execute(self.statement(window, most)).fetchall())
 
     def lock(self, window: Window) -> sa.Select[Any]:
@@ -64,6 +68,12 @@ class CteEraser:
         )
         return sa.select(sa.func.count()).select_from(locked)
 
+    def _locked_keys(self, window: Window) -> sa.Select[Any]:
+        row = with_system_columns(row_of(self.table))
+        return sa.select(*(row.c[name] for name in self.table.key)).where(
+            window.holds(row), row.c["xmax"] == sa.literal_column(OURS)
+        )
+
     def statement(
         self, window: Window, most: int | None
     ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
@@ -71,51 +81,59 @@ class CteEraser:
         doomed = self._doomed(window, most)
         match self.step.action:
             case Action.DELETE:
-                return self._answer(self._deletions(doomed))
+                root = self._delete_root(doomed)
+                parts: list[Part] = [("erased", self.step.table, self.table, root)]
+                return self._answer(parts + self._deletions({self.step.table: root}, doomed))
             case Action.RESTRICT:
                 return self._restrictions(doomed)
             case _:
-                return self._answer(self._updates(doomed))
+                return self._answer(self._updates(doomed) + self._deletions({}, doomed))
 
     def _doomed(self, window: Window, most: int | None) -> sa.CTE:
-        row = _with_system_columns(row_of(self.table))
+        row = with_system_columns(row_of(self.table))
         columns = [row.c[name] for name in set_columns(self.plan, self.table)]
         query = (
             sa.select(*columns, row.c["ctid"].label("address"), row.c["tableoid"].label("part"))
             .where(window.holds(row), self.predicates.doomed(self.step, row))
-            .where(row.c["xmax"] == sa.literal_column(_OURS))
+            .where(row.c["xmax"] == sa.literal_column(OURS))
         )
         if most is not None:
             query = query.order_by(*(row.c[name] for name in self.table.key)).limit(most)
         return query.cte("doomed")
 
-    def _deletions(self, doomed: sa.CTE) -> list[Part]:
-        gone: dict[str, sa.CTE] = {}
+    def _deletions(self, gone: dict[str, sa.CTE], doomed: sa.CTE) -> list[Part]:
         parts: list[Part] = []
-        found = self._delete_root(doomed)
-        gone[self.step.table] = found
-        parts.append(("erased", self.step.table, self.table, found))
-        companions = self.plan.companions(self.step.table)
+        companions = self.plan.gone_with(self.step)
         for index, (name, references) in enumerate(companions.taken.items(), start=1):
             table = self.plan.schema.tables[name]
             row = row_of(table)
-            goes = any_of(*(_with_parents(row, found, gone[found.parent]) for found in references))
+            goes = [_with_parents(row, found, gone[found.parent]) for found in references]
+            goes += [
+                sa.and_(_with_parents(row, found, doomed), self.predicates.may_go(name, row))
+                for found in self.step.removals
+                if found.table == name
+            ]
             gone[name] = (
                 sa.delete(row)
-                .where(goes)
+                .where(any_of(*goes))
                 .returning(*self._returned(table, row))
                 .cte(f"gone_{index}")
             )
             parts.append(("erased", name, table, gone[name]))
+        leaving = Leaving(self.plan, self.dialect, gone)
+        parts += [
+            ("erased", use.table, self.plan.schema.tables[use.table], found)
+            for use, found in unused_deletions(self.plan, self.step, leaving)
+        ]
         for index, reference in enumerate(companions.detached, start=1):
             table = self.plan.schema.tables[reference.table]
             parts.append(
-                ("detached", reference.table, table, self._detach(reference, table, gone, index))
+                ("detached", reference.table, table, self._detach(reference, table, leaving, index))
             )
         return parts
 
     def _delete_root(self, doomed: sa.CTE) -> sa.CTE:
-        row = _with_system_columns(row_of(self.table))
+        row = with_system_columns(row_of(self.table))
         return (
             sa.delete(row)
             .where(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
@@ -123,13 +141,10 @@ class CteEraser:
             .cte("gone_0")
         )
 
-    def _detach(
-        self, reference: Reference, table: Table, gone: dict[str, sa.CTE], index: int
-    ) -> sa.CTE:
+    def _detach(self, reference: Reference, table: Table, leaving: Leaving, index: int) -> sa.CTE:
         row = row_of(table)
-        condition = _with_parents(row, reference, gone[reference.parent])
-        if reference.table in gone:
-            also_gone = gone[reference.table]
+        condition = _with_parents(row, reference, leaving.gone(reference.parent)[0])
+        for also_gone in leaving.gone(reference.table):
             same = sa.and_(*(row.c[name] == also_gone.c[name] for name in table.key))
             condition = sa.and_(condition, sa.not_(sa.exists(sa.select(also_gone).where(same))))
         values = {name: sa.null() for name in reference.columns}
@@ -143,20 +158,14 @@ class CteEraser:
 
     def _updates(self, doomed: sa.CTE) -> list[Part]:
         parts: list[Part] = [("due", self.step.table, self.table, doomed)]
-        for index, hops in enumerate(dict.fromkeys(mask.hops for mask in self.step.masks)):
-            masks = self.predicates.masks_at(self.step, hops)
-            table = self.plan.schema.tables[masks[0].table]
-            row = _with_system_columns(row_of(table))
-            if hops:
-                reached: Truth = _under(self.plan, row, hops, doomed)
-            else:
-                reached = sa.and_(
-                    row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part
-                )
+        for index, group in enumerate(self.step.mask_groups):
+            table = self.plan.schema.tables[group.table]
+            row = with_system_columns(row_of(table))
             updated = (
                 sa.update(row)
-                .where(reached, self.predicates.any_to_mask(masks, row))
-                .values(self.predicates.new_values(masks, row))
+                .where(self._masked(group, row, doomed))
+                .where(self.predicates.any_to_mask(group.masks, row))
+                .values(self.predicates.new_values(group.masks, row))
                 .returning(*self._returned(table, row))
                 .cte(f"masked_{index}")
             )
@@ -164,7 +173,7 @@ class CteEraser:
         return parts
 
     def _restrictions(self, doomed: sa.CTE) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-        step, row = self.step, _with_system_columns(row_of(self.table))
+        step, row = self.step, with_system_columns(row_of(self.table))
         here = sa.and_(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
         if not step.moves and not values_of(step):
             noted = entries_for(self.plan, self.dialect, step, doomed).cte("noted")
@@ -178,6 +187,19 @@ class CteEraser:
         moved = sa.select(*(left.c[name] for name in moved_columns(self.table)))
         arrived = into(self.plan, step, moved).cte("arrived")
         return self._answer([("restricted", step.table, self.table, left)]).add_cte(arrived)
+
+    def _masked(self, group: MaskGroup, row: Row, doomed: sa.CTE) -> Truth:
+        """The doomed rows lead to the row; one that may be shared is locked, and not used else."""
+        if group.up:
+            key = self.table.key
+            freed = self.predicates.freed(self.step, lambda own: within(own, key, doomed, key))
+            reached = freed.reached(group, row, lambda own: within(own, key, doomed, key))
+            ours = row.c["xmax"] == sa.literal_column(OURS)
+            return sa.and_(ours, reached, freed.only(group, row))
+        (way,) = group.ways
+        if way:
+            return _under(self.plan, row, way, doomed)
+        return sa.and_(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
 
     def _returned(self, table: Table, row: Row) -> list[sa.ColumnElement[Any]]:
         return [row.c[name] for name in set_columns(self.plan, table)]
@@ -212,6 +234,8 @@ class CteEraser:
             else:
                 keys, count = [], rows[0][index]
             _note(taken, kind, name, count)
+            if index == 0 and kind == "erased":
+                _note(taken, "due", name, count)
             if (
                 keys
                 and kind != "detached"
@@ -233,13 +257,7 @@ def _note(taken: Taken, kind: str, name: str, count: int) -> None:
         counts[name] = counts.get(name, 0) + count
 
 
-def _with_system_columns(row: sa.TableClause) -> sa.TableClause:
-    known = list(row.c.keys())
-    added = [name for name in ("ctid", "tableoid", "xmax") if name not in known]
-    return sa.table(row.name, *map(sa.column, [*known, *added]), schema=row.schema)
-
-
-def _with_parents(row: Row, reference: Reference, parents: sa.CTE) -> Truth:
+def _with_parents(row: Row, reference: Reference, parents: Row) -> Truth:
     """The row refers to one of `parents`, which are gone."""
     if len(reference.columns) == 1:
         return row.c[reference.columns[0]].in_(sa.select(parents.c[reference.parent_columns[0]]))

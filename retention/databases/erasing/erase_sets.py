@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
+from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.paths import Hop
-from retention.planning.plan import Action, Plan, Step
+from retention.planning.plan import Action, MaskGroup, Plan, Step
 from retention.planning.schema import Reference, Table
 
 LOCKED = "retention_locked"
@@ -34,19 +36,22 @@ class SetEraser:
         self.predicates = Predicates(plan, dialect)
         self.locks_rows = dialect.locks_rows
         self.members = self._members()
+        self.unused = UnusedSets(
+            plan, dialect, step, {name: self._temporary(name) for name in plan.taken_tables(step)}
+        )
 
     def _members(self) -> dict[str, str]:
         """Tables whose rows are set down, parents first, with the temporary table of each."""
-        names = [self.step.table]
-        if self.step.action is Action.DELETE:
-            names += self.plan.companions(self.step.table).taken
+        names = [self.step.table, *self.plan.gone_with(self.step).taken]
         return {name: f"retention_doomed_{index}" for index, name in enumerate(names)}
 
     def prepare(self, connection: sa.Connection) -> None:
         """Make the temporary tables, typed like the columns they hold."""
-        wanted = {**self.members, LOCKED: LOCKED} if self.locks_rows else self.members
+        wanted = [*self.members.items(), *self.unused.names]
+        if self.locks_rows:
+            wanted.append((LOCKED, LOCKED))
         with connection.begin():
-            for name, temporary in wanted.items():
+            for name, temporary in wanted:
                 table = self.table if name == LOCKED else self.plan.schema.tables[name]
                 row = row_of(table)
                 columns = [row.c[column] for column in set_columns(self.plan, table)]
@@ -64,19 +69,22 @@ class SetEraser:
         taken = Taken()
         for name in (*self.members, *([LOCKED] if self.locks_rows else [])):
             connection.execute(sa.delete(self._temporary(name)))
+        self.unused.clear(connection)
         found = self._decide(connection, window, most)
         if not found:
             return taken
         taken.due[self.step.table] = found
-        if self.step.action is Action.DELETE:
-            self._set_down_children(connection)
-            self._detach(connection, taken)
+        if self.step.action is Action.RESTRICT:
             self._note_keys(connection, taken)
-            self._delete(connection, taken)
-        else:
-            self._note_keys(connection, taken)
-            masks = self.step.action is Action.ANONYMIZE
-            (self._mask if masks else self._restrict)(connection, taken)
+            self._restrict(connection, taken)
+            return taken
+        self._set_down_children(connection)
+        self.unused.set_down(connection)
+        self._detach(connection, taken)
+        self._note_keys(connection, taken)
+        self._mask(connection, taken)
+        self._delete(connection, taken)
+        self.unused.delete(connection, taken, keys=self.keys)
         return taken
 
     def _temporary(self, name: str) -> sa.TableClause:
@@ -112,12 +120,16 @@ class SetEraser:
         return connection.execute(sa.insert(target).from_select(columns, due)).rowcount
 
     def _set_down_children(self, connection: sa.Connection) -> None:
-        companions = self.plan.companions(self.step.table)
-        for name, references in companions.taken.items():
+        for name, references in self.plan.gone_with(self.step).taken.items():
             row = row_of(self.plan.schema.tables[name])
             columns = set_columns(self.plan, self.plan.schema.tables[name])
-            goes = any_of(*(self._with_parents(row, reference) for reference in references))
-            children = sa.select(*(row.c[column] for column in columns)).where(goes)
+            goes = [self._with_parents(row, reference) for reference in references]
+            goes += [
+                sa.and_(self._with_parents(row, found), self.predicates.may_go(name, row))
+                for found in self.step.removals
+                if found.table == name
+            ]
+            children = sa.select(*(row.c[column] for column in columns)).where(any_of(*goes))
             if self.locks_rows:
                 children = children.with_for_update()
             connection.execute(sa.insert(self._temporary(name)).from_select(columns, children))
@@ -131,12 +143,13 @@ class SetEraser:
         return sa.exists(sa.select(sa.literal_column("1")).where(joined(reference, row, parents)))
 
     def _detach(self, connection: sa.Connection, taken: Taken) -> None:
-        for reference in self.plan.companions(self.step.table).detached:
+        for reference in self.plan.gone_with(self.step).detached:
             table = self.plan.schema.tables[reference.table]
             row = row_of(table)
             condition = self._with_parents(row, reference)
-            if reference.table in self.members:
-                condition = sa.and_(condition, sa.not_(self._set_down(row, reference.table)))
+            key = table.key
+            for gone in self.unused.leaving.gone(reference.table):
+                condition = sa.and_(condition, sa.not_(within(row, key, gone, key)))
             values = {name: sa.null() for name in reference.columns}
             count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
             if count:
@@ -165,7 +178,7 @@ class SetEraser:
                 taken.keys[name] = keys_of(table, rows)
 
     def _delete(self, connection: sa.Connection, taken: Taken) -> None:
-        for name in reversed(self.members):
+        for name in reversed(self.plan.taken_tables(self.step)):
             row = row_of(self.plan.schema.tables[name])
             doomed = self._temporary(name)
             key = self.plan.schema.tables[name].key
@@ -193,18 +206,33 @@ class SetEraser:
         taken.restricted[step.table] = count
 
     def _mask(self, connection: sa.Connection, taken: Taken) -> None:
-        for hops in reversed(list(dict.fromkeys(mask.hops for mask in self.step.masks))):
-            masks = self.predicates.masks_at(self.step, hops)
-            table = self.plan.schema.tables[masks[0].table]
+        for group in reversed(self.step.mask_groups):
+            table = self.plan.schema.tables[group.table]
             row = row_of(table)
-            reached = self._under(row, hops) if hops else self._set_down(row, self.step.table)
-            condition = sa.and_(reached, self.predicates.any_to_mask(masks, row))
-            if hops and self.keys:
+            own = group.ways == ((),)
+            reached = self._reached(connection, group, row)
+            condition = sa.and_(reached, self.predicates.any_to_mask(group.masks, row))
+            if self.keys and not own:
                 self._note_child_keys(connection, table, row, condition, taken)
-            values = self.predicates.new_values(masks, row)
+            values = self.predicates.new_values(group.masks, row)
             count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
             if count:
                 taken.anonymized[table.name] = taken.anonymized.get(table.name, 0) + count
+
+    def _reached(self, connection: sa.Connection, group: MaskGroup, row: Row) -> Truth:
+        """The doomed rows lead to the row; one that may be shared is locked, and not used else."""
+        if group.up:
+            freed = self.predicates.freed(self.step, self._is_doomed)
+            reached = freed.reached(group, row, self._is_doomed)
+            if self.locks_rows:
+                shared: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
+                connection.execute(shared.where(reached).with_for_update()).fetchall()
+            return sa.and_(reached, freed.only(group, row))
+        (way,) = group.ways
+        return self._under(row, way) if way else self._is_doomed(row)
+
+    def _is_doomed(self, row: Row) -> Truth:
+        return self._set_down(row, self.step.table)
 
     def _note_child_keys(
         self, connection: sa.Connection, table: Table, row: Row, condition: Truth, taken: Taken

@@ -11,8 +11,6 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, row_of
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.predicates import Predicates
-from retention.databases.statements.rows import Reach, all_alive
-from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan
 
 Outcomes = dict[str, int]
@@ -54,27 +52,28 @@ def also_queries(
 ) -> Iterator[tuple[str, str, sa.Select[Any]]]:
     """(table, action, count) for everything that goes along with the step's rows."""
     step = plan.steps[index]
-    if step.action is Action.DELETE:
-        yield from _gone_along(plan, GoneSets(plan, dialect), index)
-    else:
+    yield from _gone_along(plan, GoneSets(plan, dialect), index)
+    if step.action is Action.ANONYMIZE:
         yield from _masked_along(plan, GoneSets(plan, dialect), index)
 
 
 def _gone_along(
     plan: Plan, sets: GoneSets, index: int
 ) -> Iterator[tuple[str, str, sa.Select[Any]]]:
-    companions = plan.companions(plan.steps[index].table)
+    companions = plan.gone_with(plan.steps[index])
     for table in companions.taken:
         found = sets.set_of(index, table)
         yield table, "delete", sa.select(sa.func.count()).select_from(found)
     for reference in companions.detached:
         row = row_of(plan.schema.tables[reference.table])
         stays: Truth = sa.true()
-        if reference.table in companions.taken:
+        if reference.table in plan.lost_tables(plan.steps[index]):
             stays = sa.not_(sets.among(index, reference.table, row))
         alive = sets.alive(index)(reference.table, row)
         detached = all_of(sets.with_parents(index, reference, row), stays, alive)
         yield reference.table, "detach", _count(row, detached)
+    for table, found in sets.unused(index).items():
+        yield table, "delete", sa.select(sa.func.count()).select_from(found)
 
 
 def _masked_along(
@@ -82,19 +81,14 @@ def _masked_along(
 ) -> Iterator[tuple[str, str, sa.Select[Any]]]:
     step = plan.steps[index]
     predicates = sets.predicates(index)
-    for hops in dict.fromkeys(mask.hops for mask in step.masks if mask.hops):
-        masks = predicates.masks_at(step, hops)
-        row = row_of(plan.schema.tables[masks[0].table])
-        ups = tuple(Hop(hop.reference, down=False) for hop in reversed(hops))
-        parent = Reach(plan.schema, all_alive).exists(
-            row, ups, lambda target: sets.among(index, step.table, target)
-        )
-        alive = predicates.alive(masks[0].table, row)
-        yield (
-            masks[0].table,
-            "anonymize",
-            _count(row, all_of(parent, predicates.any_to_mask(masks, row), alive)),
-        )
+    for group in step.mask_groups:
+        if group.ways == ((),):
+            continue
+        row = row_of(plan.schema.tables[group.table])
+        needed = predicates.any_to_mask(group.masks, row)
+        alive = predicates.alive(group.table, row)
+        found = all_of(sets.masks(index, group, row), needed, alive)
+        yield group.table, "anonymize", _count(row, found)
 
 
 def count_also(

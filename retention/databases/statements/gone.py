@@ -15,10 +15,12 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, Reach, all_alive
+from retention.databases.statements.unused import Leaving
 from retention.databases.taking import set_columns
-from retention.planning.paths import Hop
-from retention.planning.plan import Action, ColumnMask, Plan, Step
+from retention.planning.paths import turned
+from retention.planning.plan import ColumnMask, MaskGroup, Plan, Step
 from retention.planning.schema import Reference
+from retention.planning.unused import LastUse
 
 
 class GoneSets:
@@ -28,6 +30,7 @@ class GoneSets:
         self.plan = plan
         self.dialect = dialect
         self._sets: dict[tuple[int, str], sa.CTE] = {}
+        self._unused: dict[int, dict[str, sa.CTE]] = {}
         self._predicates: dict[int, Predicates] = {}
 
     def predicates(self, index: int) -> Predicates:
@@ -46,7 +49,7 @@ class GoneSets:
             gone = [
                 sa.not_(self.among(position, table, row))
                 for position, step in enumerate(self.plan.steps[:index])
-                if self._takes(step, table)
+                if table in self.plan.lost_tables(step)
             ]
             return all_of(*gone) if gone else None
 
@@ -54,11 +57,43 @@ class GoneSets:
 
     def among(self, position: int, table: str, row: Row) -> Truth:
         """TRUE for a row of `table` that the step at `position` takes."""
-        rows = self.set_of(position, table).alias()
         key = self.plan.schema.tables[table].key
-        same = sa.and_(*(rows.c[name] == row.c[name] for name in key))
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(rows).where(same)
-        return sa.exists(query.correlate_except(rows))
+        found = []
+        for taken in self.gone(position, table):
+            rows = taken.alias()
+            same = sa.and_(*(rows.c[name] == row.c[name] for name in key))
+            query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(rows).where(same)
+            found.append(sa.exists(query.correlate_except(rows)))
+        return found[0] if len(found) == 1 else any_of(*found)
+
+    def gone(self, position: int, table: str) -> list[sa.CTE]:
+        """The sets of rows of `table` that the step at `position` takes."""
+        found = [self.set_of(position, table)] if table in self._direct(position) else []
+        unused = self.unused(position)
+        return [*found, unused[table]] if table in unused else found
+
+    def unused(self, position: int) -> dict[str, sa.CTE]:
+        """By table the rows that lose their last user by the step at `position`; users first."""
+        if position not in self._unused:
+            self._unused[position] = {}
+            uses = self.plan.last_uses(self.plan.steps[position])
+            if uses:
+                taken = self.plan.taken_tables(self.plan.steps[position])
+                direct = {name: self.set_of(position, name) for name in taken}
+                leaving = Leaving(self.plan, self.dialect, direct, self.alive(position))
+                for use in uses:
+                    found = self._unused_rows(position, use, leaving)
+                    leaving.add(use.table, found)
+                    self._unused[position][use.table] = found
+        return self._unused[position]
+
+    def _unused_rows(self, position: int, use: LastUse, leaving: Leaving) -> sa.CTE:
+        table = self.plan.schema.tables[use.table]
+        row = row_of(table)
+        columns = [row.c[name] for name in set_columns(self.plan, table)]
+        number = list(self.plan.schema.tables).index(use.table)
+        found = sa.select(*columns).where(leaving.goes_unused(use, row))
+        return found.cte(f"unused_{position}_{number}")
 
     def set_of(self, position: int, table: str) -> sa.CTE:
         """The rows of `table` that the step at `position` takes, directly or with their parents."""
@@ -84,9 +119,13 @@ class GoneSets:
         found: list[Truth] = []
         if table == step.table:
             found.append(self.predicates(position).doomed(step, row))
-        if step.action is Action.DELETE:
-            references = self.plan.companions(step.table).taken.get(table, ())
-            found += [self.with_parents(position, reference, row) for reference in references]
+        references = self.plan.gone_with(step).taken.get(table, ())
+        found += [self.with_parents(position, reference, row) for reference in references]
+        for reference in step.removals:
+            if reference.table == table:
+                owned = self.with_parents(position, reference, row)
+                free = self.predicates(position).may_go(table, row)
+                found.append(all_of(owned, free))
         return all_of(any_of(*found), self.alive(position)(table, row))
 
     def _taken_by(self, step: Step, row: Row) -> Truth:
@@ -96,14 +135,23 @@ class GoneSets:
         """TRUE where a step before `index` masks this column of the row."""
         found: list[Truth] = []
         for position, step in enumerate(self.plan.steps[:index]):
-            for other in step.masks:
-                if (other.table, other.column) == (mask.table, mask.column):
-                    ups = tuple(Hop(hop.reference, down=False) for hop in reversed(other.hops))
-                    masked = partial(self.among, position, step.table)
-                    found.append(Reach(self.plan.schema, all_alive).exists(row, ups, masked))
+            for group in step.mask_groups:
+                columns = {other.column for other in group.masks}
+                if group.table == mask.table and mask.column in columns:
+                    found.append(self.masks(position, group, row))
         return any_of(*found)
 
-    def _takes(self, step: Step, table: str) -> bool:
-        if table == step.table:
-            return step.takes_rows
-        return step.action is Action.DELETE and table in self.plan.companions(step.table).taken
+    def masks(self, position: int, group: MaskGroup, row: Row) -> Truth:
+        """TRUE for a row of `group.table` to which the step's rows lead, and which may be masked."""
+        step = self.plan.steps[position]
+        taken = partial(self.among, position, step.table)
+        if group.up:
+            freed = self.predicates(position).freed(step, taken)
+            return all_of(freed.reached(group, row, taken), freed.only(group, row))
+        reach = Reach(self.plan.schema, all_alive)
+        return any_of(*(reach.exists(row, turned(way), taken) for way in group.ways))
+
+    def _direct(self, position: int) -> tuple[str, ...]:
+        """The step's own table, and tables whose rows it deletes or that go with those."""
+        step = self.plan.steps[position]
+        return (step.table, *self.plan.gone_with(step).taken)

@@ -6,21 +6,25 @@ time. No value of the row is selected but its times and its own key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import key_text
-from retention.databases.sql import Expression
+from retention.databases.sql import Expression, Row, Truth, all_of, any_of
 from retention.databases.state import hold
 from retention.databases.statements.one_row_asking import Place, flag
 from retention.databases.statements.one_row_clocks import RowClocks
-from retention.databases.taking import Key, key_columns, keys_of
+from retention.databases.statements.unused import Leaving
+from retention.databases.taking import Key, key_columns, keys_of, set_columns
 from retention.planning.deadlines import Deadline
+from retention.planning.paths import Hop, turned
 from retention.planning.plan import Action, Floor, Step
+from retention.planning.schema import Reference
 
 _ALL = Deadline((), "")
 
@@ -125,7 +129,7 @@ class OneRow(RowClocks):
     def along(self, place: Place, step: Step) -> list[tuple[str, str, int]]:
         """(table, action, rows) of what goes, is detached or masked with the row."""
         if step.action is Action.ANONYMIZE:
-            return self._masked_along(place, step)
+            return [*self._masked_along(place, step), *self._removed_along(place, step)]
         ways = self.ways(place.table)
         companions = self.plan.companions(place.table)
         counts: dict[tuple[str, str], int] = {}
@@ -134,6 +138,8 @@ class OneRow(RowClocks):
             counts[name, "delete"] = self.count(
                 self.counting(row, self.led_to(place, ways[name], row))
             )
+        for name, count in self._unused_along(place, step, ways):
+            counts[name, "delete"] = counts.get((name, "delete"), 0) + count
         for reference in companions.detached:
             row = self.row(reference.table)
             goes = self.led_to(place, ways.get(reference.table, []), row)
@@ -142,16 +148,67 @@ class OneRow(RowClocks):
             counts[reference.table, "detach"] = found
         return [(table, action, count) for (table, action), count in counts.items() if count]
 
+    def users(self) -> int:
+        """How many rows use the row, of those that keep it from going unused."""
+        place = Place(self.table.name)
+        rows = [(found, self.row(found.table)) for found in self.plan.users_of(place.table)]
+        return sum(
+            self.count(self.counting(row, self.led_to(place, [(Hop(found, down=True),)], row)))
+            for found, row in rows
+        )
+
+    def _unused_along(
+        self, place: Place, step: Step, ways: dict[str, list[tuple[Hop, ...]]]
+    ) -> Iterator[tuple[str, int]]:
+        """Rows that lose their last user with this row and what goes with it."""
+        uses = self.plan.last_uses(step)
+        if not uses:
+            return
+        sets: dict[str, Row] = {
+            name: self._set(name, partial(self.led_to, place, led)) for name, led in ways.items()
+        }
+        leaving = Leaving(self.plan, self.dialect, sets)
+        for use in uses:
+            found = self._set(use.table, partial(leaving.goes_unused, use))
+            leaving.add(use.table, found)
+            yield use.table, self.count(sa.select(sa.func.count()).select_from(found))
+
+    def _set(self, name: str, condition: Callable[[Row], Truth]) -> sa.CTE:
+        row = self.row(name)
+        columns = set_columns(self.plan, self.plan.schema.tables[name])
+        query: sa.Select[Any] = sa.select(*(row.c[column] for column in columns))
+        return query.where(condition(row)).cte(f"leaving_{len(self.statements)}_{name}")
+
     def _masked_along(self, place: Place, step: Step) -> list[tuple[str, str, int]]:
         predicates = self.sets.predicates(0)
         found = []
-        for hops in dict.fromkeys(mask.hops for mask in step.masks if mask.hops):
-            masks = predicates.masks_at(step, hops)
-            row = self.row(masks[0].table)
-            led = self.led_to(place, [hops], row)
-            count = self.count(self.counting(row, led, predicates.any_to_mask(masks, row)))
-            found += [(masks[0].table, "anonymize", count)] if count else []
+        for group in step.mask_groups:
+            if group.ways == ((),):
+                continue
+            row = self.row(group.table)
+            led = self.led_to(place, group.ways, row)
+            if group.up:
+                freed = predicates.freed(step, partial(self.at, place))
+                led = all_of(led, freed.only(group, row))
+            count = self.count(self.counting(row, led, predicates.any_to_mask(group.masks, row)))
+            found += [(group.table, "anonymize", count)] if count else []
         return found
+
+    def _removed_along(self, place: Place, step: Step) -> list[tuple[str, str, int]]:
+        predicates = self.sets.predicates(0)
+        counts: dict[str, int] = {}
+        for reference in step.removals:
+
+            def going(child: Row, reference: Reference = reference) -> Truth:
+                owner = (Hop(reference, down=False),)
+                owned = self.reach.exists(child, owner, partial(self.at, place))
+                return all_of(owned, predicates.may_go(reference.table, child))
+
+            for name, ways in self.ways(reference.table).items():
+                row = self.row(name)
+                led = [self.reach.exists(row, turned(way), going) for way in ways]
+                counts[name] = counts.get(name, 0) + self.count(self.counting(row, any_of(*led)))
+        return [(name, "delete", count) for name, count in counts.items() if count]
 
 
 def _as_floor(step: Step) -> Floor:

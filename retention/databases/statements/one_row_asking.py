@@ -16,7 +16,7 @@ from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.rows import Reach, all_alive
 from retention.databases.taking import Key
-from retention.planning.paths import Hop
+from retention.planning.paths import Hop, turned
 from retention.planning.plan import Plan
 from retention.planning.schema import Reference, Table
 
@@ -98,10 +98,6 @@ class RowAsking:
     def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
         self.statements.append(_text(query, self.connection))
         return self.connection.execute(query).fetchall()
-
-
-def turned(hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
-    return tuple(Hop(hop.reference, not hop.down) for hop in reversed(hops))
 
 
 def flag(condition: Expression) -> Expression:

@@ -13,9 +13,10 @@ from retention.databases.sql import Expression, Row, Truth, all_of, bind, is_tru
 from retention.databases.state import event
 from retention.databases.statements.clock_sql import EVENT_TIME
 from retention.databases.statements.column_clock import ColumnClock
-from retention.databases.statements.one_row_asking import Place, RowAsking, flag, turned
+from retention.databases.statements.one_row_asking import Place, RowAsking, flag
 from retention.planning.clocks import Clock, ClockColumn
 from retention.planning.deadlines import Deadline
+from retention.planning.paths import turned
 from retention.planning.plan import Floor
 
 

@@ -23,16 +23,15 @@ from retention.databases.sql import (
     is_true,
     row_of,
 )
-from retention.databases.statements.facts import Facts
-from retention.databases.statements.mask_sql import MaskSql
+from retention.databases.statements.freed import Freed
+from retention.databases.statements.masking import Masking
 from retention.databases.statements.rows import Alive, all_alive
-from retention.planning.paths import Hop
-from retention.planning.plan import Action, ColumnMask, Floor, Plan, Step
+from retention.planning.plan import Action, ColumnMask, Plan, Step
 
 Stop = tuple[str, str, Truth]
 
 
-class Predicates(Facts):
+class Predicates(Masking):
     """The decisions of one plan, for one engine, over rows of its tables."""
 
     def __init__(
@@ -43,10 +42,8 @@ class Predicates(Facts):
         taken: Callable[[Step, Row], Truth] | None = None,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
     ) -> None:
-        super().__init__(plan, dialect, alive)
+        super().__init__(plan, dialect, alive, masked)
         self.taken = taken or (lambda step, row: is_true(self.doomed(step, row)))
-        self.masked = masked
-        self.masks = MaskSql(dialect)
 
     def doomed(self, step: Step, row: Row) -> Truth:
         """TRUE for the rows the step takes, as one condition that an index can serve."""
@@ -97,16 +94,6 @@ class Predicates(Facts):
                 protected = self._protecting(floor, step.table, row, None)
                 yield all_of(self._differs(step, row), protected), bind(f"kept:{floor.rule}")
         yield sa.true(), bind("done")
-
-    def _differs(self, step: Step, row: Row) -> Truth:
-        table = self.plan.schema.tables[step.table]
-        return any_of(
-            *(
-                self.masks.differs(row, table, table.columns[mask.column], mask.mask)
-                for mask in step.masks
-                if not mask.hops
-            )
-        )
 
     # -- clocks -----------------------------------------------------------------------------------
 
@@ -163,7 +150,11 @@ class Predicates(Facts):
 
     def _child_stops(self, table: str, row: Row) -> list[Stop]:
         """Stops of a row that would go with its parent; the `unless` of its own rules count too."""
-        found = self.stops(table, row)
+        return _grouped([*self.stops(table, row), *self.own_unless(table, row)])
+
+    def own_unless(self, table: str, row: Row) -> list[Stop]:
+        """The named conditions of the deleting rules that select the row."""
+        found: list[Stop] = []
         for step in self.plan.steps:
             if step.table != table or step.action is not Action.DELETE:
                 continue
@@ -172,7 +163,7 @@ class Predicates(Facts):
                 ("unless", name, all_of(selected, self.conditions.stops(row, condition)))
                 for name, condition in step.unless
             ]
-        return _grouped(found)
+        return found
 
     def _labels(self, table: str) -> list[tuple[str, str]]:
         probe = row_of(self.plan.schema.tables[table]).alias()
@@ -253,76 +244,42 @@ class Predicates(Facts):
                         holding = partial(self.holding, floor)
                         yield "kept", floor.rule, self.reach.referring(row, reference, holding)
 
-    def protected(self, mask: ColumnMask, row: Row) -> Truth | None:
-        """TRUE while some floor protects the masked column of the row; None where none can."""
-        found = [
-            self._protecting(floor, mask.table, row, mask.column)
-            for floor in self.plan.floors
-            if self._covers(floor, mask)
-        ]
-        return any_of(*found) if found else None
-
-    def _covers(self, floor: Floor, mask: ColumnMask) -> bool:
-        if not floor.protects:
-            return floor.table == mask.table
-        return any(
-            _target(floor, hops) == mask.table and column == mask.column
-            for hops, column in floor.protects
-        )
-
-    def _protecting(self, floor: Floor, table: str, row: Row, column: str | None) -> Truth:
-        """TRUE while the floor protects `column` (None: any column) of the row of `table`."""
-        if not floor.protects:
-            return self.holding(floor, row)
-        ways = {
-            hops
-            for hops, name in floor.protects
-            if _target(floor, hops) == table and column in (None, name)
-        }
-        return any_of(
-            *(
-                self.reach.exists(row, _reversed(hops), lambda owner: self.holding(floor, owner))
-                for hops in sorted(ways, key=str)
-            )
-        )
-
-    def masks_at(self, step: Step, hops: tuple[Hop, ...]) -> list[ColumnMask]:
-        """The step's masks for the rows at the end of `hops`."""
-        return [mask for mask in step.masks if mask.hops == hops]
-
-    def still_to_mask(self, mask: ColumnMask, row: Row) -> Truth:
-        """TRUE where this column of the row is neither masked nor protected."""
-        table = self.plan.schema.tables[mask.table]
-        differs = self.masks.differs(row, table, table.columns[mask.column], mask.mask)
-        protected = self.protected(mask, row)
-        if protected is not None:
-            differs = sa.and_(differs, sa.not_(protected))
-        return differs if self.masked is None else sa.and_(differs, sa.not_(self.masked(mask, row)))
-
-    def any_to_mask(self, masks: list[ColumnMask], row: Row) -> Truth:
-        """TRUE where one of the masks has work on the row, and no hold lies on it."""
-        needed = any_of(*(self.still_to_mask(mask, row) for mask in masks))
-        held = self._held(masks[0].table, row) if masks else []
-        return all_of(needed, *(sa.not_(stop) for _, _, stop in held)) if held else needed
-
     def unmasked(self, step: Step, row: Row) -> Truth:
-        """TRUE where the row, or a child row that stays, still has something to mask."""
+        """TRUE where the row, a child row or a row that only it uses has work left."""
         found: list[Truth] = []
-        for hops in dict.fromkeys(mask.hops for mask in step.masks):
-            needed = partial(self.any_to_mask, self.masks_at(step, hops))
-            found.append(self.reach.exists(row, hops, needed))
+        for group in step.mask_groups:
+            needed = partial(self.any_to_mask, group.masks)
+            if group.up:
+                freed = self.freed(step)
+                found.append(freed.first_to_reach(group, row, needed))
+            else:
+                found += [self.reach.exists(row, way, needed) for way in group.ways]
+        for reference in step.removals:
+            free = partial(self.may_go, reference.table)
+            found.append(self.reach.referring(row, reference, free))
         return is_true(any_of(*found))
 
-    def new_values(self, masks: list[ColumnMask], row: Row) -> dict[str, Expression]:
-        """What an UPDATE sets: the mask, or the old value where NULL or protected."""
-        values: dict[str, Expression] = {}
-        for mask in masks:
-            table = self.plan.schema.tables[mask.table]
-            masked = self.masks.masked(row, table, table.columns[mask.column], mask.mask)
-            values[mask.column] = sa.case(
-                (is_true(self.still_to_mask(mask, row)), masked), else_=row.c[mask.column]
-            )
-        return values
+    def may_go(self, table: str, row: Row) -> Truth:
+        """TRUE for a child row that nothing keeps from going once its owner is masked."""
+        return all_of(*(sa.not_(stop) for _, _, stop in self._child_stops(table, row)))
+
+    def freed(self, step: Step, taken: Callable[[Row], Truth] | None = None) -> Freed:
+        """Rows that only rows anonymized by the step's rule use; `taken` now, or earlier."""
+
+        def anonymized(row: Row) -> Truth:
+            done = self._anonymized(step, row)
+            return done if taken is None else any_of(done, taken(row))
+
+        return Freed(self.plan, self.reach, step, anonymized, self.may_go)
+
+    def _anonymized(self, step: Step, row: Row) -> Truth:
+        """TRUE where the step has nothing left to mask in a row it takes, or the row is to go."""
+        deleted, stops = list[Truth](), list[Truth]()
+        for kind, _, stop in self.stops_of(step, row):
+            (deleted if kind == "deleted" else stops).append(stop)
+        fixed = sa.not_(is_true(self.any_to_mask(self.masks_at(step, ()), row)))
+        parts = (self._selected(step, row), is_true(self._reached(step, row)), fixed)
+        return any_of(all_of(*parts, *(sa.not_(stop) for stop in stops)), *deleted)
 
 
 def _grouped(stops: list[Stop]) -> list[Stop]:
@@ -335,11 +292,3 @@ def _grouped(stops: list[Stop]) -> list[Stop]:
         (kind, name, any_of(*tests))
         for (kind, name), tests in sorted(merged.items(), key=lambda item: rank.index(item[0][0]))
     ]
-
-
-def _reversed(hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
-    return tuple(Hop(hop.reference, not hop.down) for hop in reversed(hops))
-
-
-def _target(floor: Floor, hops: tuple[Hop, ...]) -> str:
-    return hops[-1].target if hops else floor.table

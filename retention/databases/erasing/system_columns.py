@@ -1,0 +1,14 @@
+"""PostgreSQL's own columns of a row: where it lies, and who locked it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+OURS = "pg_current_xact_id()::xid"
+
+
+def with_system_columns(row: sa.TableClause) -> sa.TableClause:
+    """The row with `ctid`, `tableoid` and `xmax`; `xmax` is `OURS` once this transaction locked it."""
+    known = list(row.c.keys())
+    added = [name for name in ("ctid", "tableoid", "xmax") if name not in known]
+    return sa.table(row.name, *map(sa.column, [*known, *added]), schema=row.schema)

@@ -1,0 +1,89 @@
+"""Rows that lose their last user: one condition for the preview and for every way of erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.sql import Row, Truth, all_of, any_of
+from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.rows import Alive, all_alive
+from retention.planning.plan import Plan
+from retention.planning.unused import LastUse
+
+
+def within(row: Row, columns: Sequence[str], rows: Row, names: Sequence[str]) -> Truth:
+    """The row's columns are those of one of `rows`; an IN where there is one, for the index."""
+    if len(columns) == 1:
+        return row.c[columns[0]].in_(sa.select(rows.c[names[0]]))
+    same = [row.c[own] == rows.c[other] for own, other in zip(columns, names, strict=True)]
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(rows).where(*same)
+    return sa.exists(found.correlate_except(rows))
+
+
+class Leaving:
+    """The rows that go, as sets by table; the unused ones are added as they become known.
+
+    `before` leaves out what went earlier. Conditions are read as the tables will be afterwards: one
+    over child rows finds none of those that go.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        dialect: Dialect,
+        sets: Mapping[str, Row],
+        before: Alive = all_alive,
+    ) -> None:
+        self.plan = plan
+        self.before = before
+        self.after = Predicates(plan, dialect, self._stays)
+        self._sets: dict[str, list[Row]] = {table: [rows] for table, rows in sets.items()}
+
+    def add(self, table: str, rows: Row) -> None:
+        """Rows of `table` that go as well."""
+        self._sets.setdefault(table, []).append(rows)
+
+    def gone(self, table: str) -> list[Row]:
+        """The sets of rows of `table` that go."""
+        return self._sets.get(table, [])
+
+    def loses_user(self, use: LastUse, row: Row) -> Truth:
+        """TRUE for a row of `use.table` to which one of the gone rows refers."""
+        return any_of(
+            *(
+                within(row, reference.parent_columns, rows, reference.columns)
+                for reference in use.by
+                for rows in self.gone(reference.table)
+            )
+        )
+
+    def goes_unused(self, use: LastUse, row: Row) -> Truth:
+        """TRUE for a row that loses its last user with them, where nothing else keeps it."""
+        key = self.plan.schema.tables[use.table].key
+        already = [sa.not_(within(row, key, rows, key)) for rows in self.gone(use.table)]
+        users = self.plan.users_of(use.table)
+        used = [self.after.reach.referring(row, found, lambda _: None) for found in users]
+        return all_of(
+            self.loses_user(use, row),
+            *already,
+            self.before(use.table, row),
+            sa.not_(any_of(*used)),
+            *self._free(use.table, row),
+        )
+
+    def _free(self, table: str, row: Row) -> list[Truth]:
+        """No hold, no floor, and no `unless` of a rule that selects the row, keeps it."""
+        stops = [self.after.hold_on(table, row)]
+        stops += [self.after.holding(floor, row) for floor in self.plan.floors_on(table)]
+        stops += [stop for _, _, stop in self.after.own_unless(table, row)]
+        return [sa.not_(stop) for stop in stops if stop is not None]
+
+    def _stays(self, table: str, row: Row) -> Truth | None:
+        key = self.plan.schema.tables[table].key
+        gone = [sa.not_(within(row, key, rows, key)) for rows in self.gone(table)]
+        earlier = self.before(table, row)
+        return all_of(earlier, *gone) if gone else earlier
