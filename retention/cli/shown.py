@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from retention.cli.console import width
 from retention.policies.policy import Policy
+from retention.reports.recounted import alarms, remarks, summary
 from retention.scheduler.due import Decision
 
 Body = Mapping[str, Any]
@@ -47,8 +48,20 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
         lines += [*_wrapped(f"{name}: {error}", ""), ""]
     if not body["rules"] and not body["errors"]:
         lines += ["no rule was due", ""]
+    lines += _recounted(body["recount"])
     lines.append(f"ledger head {body['ledger_head']}")
     return "\n".join(lines)
+
+
+def _recounted(bodies: list[Body]) -> list[str]:
+    said = summary(bodies)
+    if not said:
+        return []
+    seconds = sum(body["milliseconds"] for body in bodies) / 1000
+    lines = _wrapped(f"recount in {seconds:.1f} s: {said}", "")
+    lines += [line for alarm in alarms(bodies) for line in _wrapped(f"LEFT BEHIND: {alarm}")]
+    lines += [line for remark in remarks(bodies) for line in _wrapped(remark)]
+    return [*lines, ""]
 
 
 def _stopped(rule: Body, key: str) -> list[str]:

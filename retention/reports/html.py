@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retention.errors import StorageError
+from retention.reports.recounted import alarms, remarks, summary
 from retention.reports.report import DONE
 
 Body = Mapping[str, Any]
@@ -100,6 +101,11 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
         "several_databases": len({step["database"] for step in steps} | set(body["errors"])) > 1,
         "stopped": [step for step in steps if step["refused"] or step["failed"]],
         "errors": {name: error.removeprefix(f"{name}: ") for name, error in body["errors"].items()},
+        "recount": {
+            "summary": summary(body["recount"]),
+            "alarms": alarms(body["recount"]),
+            "remarks": remarks(body["recount"]),
+        },
         "notes": body["notes"],
         "facts": list(_facts(body, zone)),
         "zone": zone.key,

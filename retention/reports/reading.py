@@ -44,6 +44,7 @@ def run_body(ledger: Ledger, run_id: str | None) -> dict[str, Any]:
     body["version"] = found.started.body.get("version")
     body["committed"] = _committed(ledger, found.run_id)
     body["notes"] = finished.get("notes") or []
+    body["recount"] = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.RECOUNT})]
     return body
 
 

@@ -1,7 +1,7 @@
 """One night, from the first look to the last entry. Read this first.
 
 For each database of the policy: open it, settle what an earlier run left, plan, count, ask the
-limits, carry out what is allowed, and write down what became of every rule.
+limits, carry out what is allowed, write down what became of every rule, and count again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from retention import __version__
@@ -23,6 +24,8 @@ from retention.execution.accounts import StepCount, StepResult
 from retention.execution.executor import Orders, Watch, execute
 from retention.execution.limits import Ruling, rule_on
 from retention.execution.preview import kept_by_floors, preview
+from retention.execution.recount import Looking, look_before, recount
+from retention.execution.recounting.verdict import Recount
 from retention.ledger.entry import JSON, Kind
 from retention.ledger.keys import KeyFolder
 from retention.ledger.store import Ledger, open_ledger
@@ -53,11 +56,12 @@ class Request:
 
 @dataclass(slots=True)
 class DatabaseNight:
-    """What became of one database: its plan and results, or the error that stopped it."""
+    """What became of one database: its plan, results and recount, or the error that stopped it."""
 
     database: str
     plan: Plan | None = None
     results: list[StepResult] = field(default_factory=list)
+    recount: Recount | None = None
     notes: list[str] = field(default_factory=list)
     error: RetentionError | None = None
 
@@ -67,6 +71,7 @@ class DatabaseNight:
         codes = [self.error.exit_code] if self.error else []
         codes += [3 for result in self.results if result.refused]
         codes += [1 for result in self.results if result.failed]
+        codes += [1] if self.recount is not None and self.recount.is_fault else []
         return gravest(codes)
 
 
@@ -120,7 +125,10 @@ def one_database(
                 request.now,
                 request.watch,
             )
+            before = look_before(opened.database, night.plan, counts)
             execute(opened, night.plan, counts, rulings, orders, night.results)
+            looking = Looking(opened.database, request.policy, night.plan, request.watch.stopping)
+            night.recount = recount(looking, before, list(zip(night.results, rulings, strict=True)))
             _written_down(opened, request, run_id, night)
     except RetentionError as error:
         night.error = error
@@ -207,19 +215,15 @@ def _started(ledger: Ledger, request: Request, night: Night, chosen: frozenset[s
 
 
 def _written_down(opened: Opened, request: Request, run_id: str, night: DatabaseNight) -> None:
+    database_id = opened.database_id
+    write = partial(opened.ledger.append, run_id=run_id, database_id=database_id, durable=False)
     for result in night.results:
         if result.refused or result.failed:
-            opened.ledger.append(
-                Kind.RULE_REFUSED if result.refused else Kind.RULE_FAILED,
-                request.now(),
-                run_id=run_id,
-                database_id=opened.database_id,
-                body={
-                    "rule": result.count.step.rule,
-                    "why": result.refused or result.failed,
-                },
-                durable=False,
-            )
+            kind = Kind.RULE_REFUSED if result.refused else Kind.RULE_FAILED
+            body = {"rule": result.count.step.rule, "why": result.refused or result.failed}
+            write(kind, request.now(), body=body)
+    if night.recount is not None:
+        write(Kind.RECOUNT, request.now(), body=night.recount.body())
 
 
 def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[str]) -> None:

@@ -39,6 +39,7 @@ _NORMAL = (
     (r"\b(\d{8}T\d{6}Z)-[0-9a-f]{6}\b", r"\1-RUN"),
     (r"\b[0-9a-f]{64}\b", "HASH"),
     (r" in [\d.]+ s \([\d,]+/s\)", ""),
+    (r"(?m)^recount in [\d.]+ s", "recount"),
     (r" {2,}(?=[\d,]+ (erased|anonymized) of)", "   "),
     (r"\b\d+ entries", "N entries"),
     (r"\bprocess \d+ on \S+,", "process N on HOST,"),

@@ -26,6 +26,7 @@ from retention.databases.state import put_hold
 from retention.databases.statements.gone import GoneSets
 from retention.errors import PolicyError
 from retention.execution.accounts import StepResult
+from retention.execution.recounting.verdict import Recount
 from retention.ledger.entry import Entry, Kind
 from retention.ledger.store import Ledger, open_ledger
 from retention.planning.make import make_plan
@@ -59,6 +60,8 @@ whole_table = "allow"
 
 class Bench:
     """One enrolled database and its ledger, for as many examples as wanted."""
+
+    recount: Recount
 
     def __init__(self, folder: File, url: str) -> None:
         self.folder = folder
@@ -133,6 +136,9 @@ class Bench:
         (found,) = night.databases
         assert found.error is None, repr(found.error)
         assert not [result.failed for result in found.results if result.failed]
+        assert found.recount is not None
+        assert not found.recount.is_fault, found.recount.body()
+        self.recount = found.recount
         intents = self.ledger.entries(night.run_id, {Kind.INTENT})
         return found.results, list(intents)
 

@@ -14,6 +14,7 @@ import servers
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from naive import (
+    KINDS,
     Account,
     Clock,
     ColumnMask,
@@ -474,6 +475,17 @@ def _is_due(night: Night, table: str, key: int) -> bool:
     )
 
 
+def check_recount(bench: Bench, example: Example, after: Tables) -> None:
+    """The recount finds as many rows due and stopped as the oracle finds in what is left."""
+    night = example.night(after)
+    for step in bench.recount.steps:
+        if step.action == "delete" and not step.freed:
+            left = night._outcomes(night._named(step.rule), "delete", list(after[step.table]))
+            stopped = [kind for kind in left.values() if kind in KINDS]
+            assert step.stopped == len(stopped), step
+            assert step.looked == len(after[step.table])
+
+
 def evidence_may_go(example: Example) -> bool:
     """A clock reads rows of other tables, so that another night may see another start."""
     return any(path.hops for rule in example.rules if rule.clock for path, _ in rule.clock.columns)
@@ -537,6 +549,7 @@ def check_run(bench: Bench, example: Example, policy: Policy, before: Tables) ->
     check_ledger(intents, before, after)
     check_references(example, after)
     check_safety(example, before, after)
+    check_recount(bench, example, after)
     for account in accounts:
         for kind in account.outcomes:
             event(kind)

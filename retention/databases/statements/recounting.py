@@ -1,0 +1,279 @@
+"""Plain statements for the recount: rows by their keys, one simple question each.
+
+Nothing here knows what a run decides. Clocks, floors, blocks and masks are judged in Python from
+what these return; only conditions that a person wrote in SQL are asked in SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect, key_text
+from retention.databases.sql import Expression, Row, Truth, bind, is_true, joined, row_of
+from retention.databases.state import event, hold, restriction
+from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.rows import all_alive
+from retention.planning.conditions import Condition
+from retention.planning.paths import ColumnPath, Hop
+from retention.planning.schema import ColumnKind, Reference, Schema
+
+RowKey = tuple[Any, ...]
+Texts = tuple[str | None, ...]
+MOST_KEYS = 1_000
+_NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
+
+
+class PlainRows:
+    """Rows of one database as they stand now. Writes nothing."""
+
+    def __init__(self, connection: sa.Connection, schema: Schema, dialect: Dialect) -> None:
+        self.connection = connection
+        self.schema = schema
+        self.dialect = dialect
+        self.conditions = ConditionSql(dialect, schema, all_alive)
+
+    def settle(self) -> None:
+        """Texts of times are ISO, whatever the server prefers; a snapshot is one instant."""
+        if self.dialect.name == "postgresql":
+            self.connection.exec_driver_sql("SET DateStyle = 'ISO'")
+            self.connection.commit()
+        if self.dialect.name != "sqlite":
+            self.connection.execution_options(isolation_level="REPEATABLE READ")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is asked inside is answered as of one instant."""
+        with self.connection.begin():
+            yield
+
+    # -- a whole table, page by page --------------------------------------------------------------
+
+    def page(
+        self, table: str, columns: Sequence[str], after: RowKey | None, size: int
+    ) -> dict[RowKey, Texts]:
+        """The next rows in the order of the key, with these columns as text."""
+        row, key = self._row(table), self.schema.tables[table].key
+        names = [row.c[name] for name in key]
+        query = sa.select(*names, *(self._text(row, name) for name in columns))
+        if after is not None:
+            query = query.where(_beyond(row, key, after))
+        found = self.connection.execute(query.order_by(*names).limit(size)).all()
+        if len(key) == 1:
+            return {(first,): tuple(rest) for first, *rest in found}
+        return {tuple(line[: len(key)]): tuple(line[len(key) :]) for line in found}
+
+    def rows_in(self, table: str) -> int:
+        """How many rows the table has."""
+        query = sa.select(sa.func.count()).select_from(self._row(table))
+        return int(self.connection.execute(query).scalar_one())
+
+    def newest(self, table: str) -> int | None:
+        """The highest key, where keys are whole numbers: rows above it come later."""
+        found = self.schema.tables[table]
+        if len(found.key) != 1 or found.columns[found.key[0]].kind is not ColumnKind.INTEGER:
+            return None
+        highest = self.connection.execute(
+            sa.select(sa.func.max(self._row(table).c[found.key[0]]))
+        ).scalar_one()
+        return 0 if highest is None else int(highest)
+
+    # -- rows with these keys -----------------------------------------------------------------------
+
+    def texts(
+        self, table: str, keys: Iterable[RowKey], columns: Sequence[str]
+    ) -> dict[RowKey, Texts]:
+        """These columns of the rows, as text."""
+        row = self._row(table)
+        found = self._asked(table, row, keys, [self._text(row, name) for name in columns])
+        return {tuple(key): tuple(line) for key, line in found}
+
+    def along(
+        self, table: str, keys: Iterable[RowKey], path: ColumnPath
+    ) -> list[tuple[RowKey, str | None]]:
+        """The column at the end of the path, once for each row it leads to.
+
+        A child row that leads to no further row gives NULL, and so does a row without the one it
+        refers to; a row without child rows gives nothing.
+        """
+        row = self._row(table)
+        source, target = self._walked(row, path.hops, outer=True)
+        found = self._asked(table, row, keys, [self._text(target, path.column)], source)
+        return [(key, line[0]) for key, line in found]
+
+    def ends(
+        self, table: str, keys: Iterable[RowKey], hops: tuple[Hop, ...]
+    ) -> list[tuple[RowKey, RowKey]]:
+        """Each row with the key of every row at the end of the hops."""
+        row = self._row(table)
+        source, target = self._walked(row, hops, outer=False)
+        names = self.schema.tables[hops[-1].target if hops else table].key
+        found = self._asked(table, row, keys, [target.c[name] for name in names], source)
+        return [(key, tuple(line)) for key, line in found]
+
+    def referred(self, reference: Reference, keys: Iterable[RowKey]) -> set[RowKey]:
+        """Those of the parents that some row refers to along the reference."""
+        row = self._row(reference.parent)
+        child = row_of(self.schema.tables[reference.table]).alias()
+        source = sa.join(row, child, joined(reference, child, row))
+        return {key for key, _ in self._asked(reference.parent, row, keys, [], source)}
+
+    def event_times(
+        self, table: str, keys: Iterable[RowKey], name: str
+    ) -> list[tuple[RowKey, str | None]]:
+        """The times of the events of that name recorded for the rows."""
+        row, ours = self._row(table), event.alias()
+        same = sa.and_(
+            ours.c.table_name == bind(table),
+            ours.c.name == bind(name),
+            ours.c.row_key == key_text(self.dialect, self.schema.tables[table], row),
+        )
+        source = sa.join(row, ours, same)
+        found = self._asked(table, row, keys, [ours.c.happened_at], source)
+        return [(key, line[0]) for key, line in found]
+
+    def held(self, table: str, keys: Sequence[RowKey]) -> set[RowKey]:
+        """The rows under a legal hold, or restricted at the person's own request."""
+        if not self.schema.enrolled or not keys:
+            return set()
+        row = self._row(table)
+        text = key_text(self.dialect, self.schema.tables[table], row)
+        found: set[RowKey] = set()
+        holds, restricted = hold.alias(), restriction.alias()
+        for ours, stands in (
+            (holds, holds.c.released_at.is_(None)),
+            (restricted, self._requested(restricted)),
+        ):
+            same = sa.and_(ours.c.table_name == bind(table), ours.c.row_key == text, stands)
+            found |= {key for key, _ in self._asked(table, row, keys, [], sa.join(row, ours, same))}
+        return found
+
+    def choices(
+        self, table: str, keys: Iterable[RowKey], path: ColumnPath, names: Sequence[str]
+    ) -> dict[RowKey, list[bool]]:
+        """For each row, which of the named values the column at the end of the path has."""
+        row = self._row(table)
+        value = self.conditions.column(row, path)
+        tests = [_flag(is_true(value == bind(name))) for name in names]
+        return {
+            key: [bool(test) for test in line] for key, line in self._asked(table, row, keys, tests)
+        }
+
+    # -- conditions a person wrote ------------------------------------------------------------------
+
+    def selected(
+        self, table: str, keys: Iterable[RowKey], condition: Condition | None
+    ) -> set[RowKey]:
+        """The rows for which a `where` is true."""
+        row = self._row(table)
+        found = self.conditions.selects(row, condition)
+        return set(keys) if found is None else self._true(table, row, keys, found)
+
+    def excepted(self, table: str, keys: Iterable[RowKey], condition: Condition) -> set[RowKey]:
+        """The rows for which an `unless` is true or unknown."""
+        row = self._row(table)
+        return self._true(table, row, keys, self.conditions.stops(row, condition))
+
+    def due_when(self, table: str, keys: Iterable[RowKey], condition: Condition) -> set[RowKey]:
+        """The rows for which a `delete_when` or `anonymize_when` is true."""
+        row = self._row(table)
+        return self._true(table, row, keys, self.conditions.holds(row, condition))
+
+    # -- references ---------------------------------------------------------------------------------
+
+    def dangling(self, ways: Sequence[Reference], most: int) -> dict[RowKey, int]:
+        """Rows by the value with which they refer to a row that is not there, at most so many values.
+
+        `ways`: references on the same columns, into each table that may hold the row; it is missing
+        where none does. NULL, '' and 0 refer to nothing.
+        """
+        reference = ways[0]
+        row = self._row(reference.table)
+        values = [row.c[name] for name in reference.columns]
+        query = sa.select(*values, sa.func.count()).select_from(row)
+        query = query.where(*self._refers(row, reference))
+        for way in ways:
+            parent = row_of(self.schema.tables[way.parent]).alias()
+            there: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(parent)
+            there = there.where(joined(way, row, parent)).correlate_except(parent)
+            query = query.where(sa.not_(sa.exists(there)))
+        found = self.connection.execute(query.group_by(*values).limit(most))
+        return {tuple(line[:-1]): int(line[-1]) for line in found}
+
+    def _requested(self, entry: Row) -> Truth:
+        return sa.and_(entry.c.at_request != bind(0), entry.c.lifted_at.is_(None))
+
+    def _refers(self, row: Row, reference: Reference) -> list[Truth]:
+        columns = self.schema.tables[reference.table].columns
+        found: list[Truth] = [row.c[name].is_not(None) for name in reference.columns]
+        for name in reference.columns:
+            if columns[name].kind in _NUMBERS:
+                found.append(row.c[name] != bind(0))
+            elif columns[name].kind is ColumnKind.TEXT:
+                found.append(row.c[name] != bind(""))
+        return found
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    def _row(self, table: str) -> Row:
+        return row_of(self.schema.tables[table])
+
+    def _text(self, row: Row, name: str) -> Expression:
+        return self.dialect.as_text(row.c[name]).label(None)
+
+    def _walked(self, row: Row, hops: tuple[Hop, ...], *, outer: bool) -> tuple[Any, Row]:
+        """The joins from the row along the hops, and the row at their end."""
+        source: Any = row
+        here: Row = row
+        for hop in hops:
+            target = row_of(self.schema.tables[hop.target]).alias()
+            child, parent = (target, here) if hop.down else (here, target)
+            on = joined(hop.reference, child, parent)
+            source = sa.join(source, target, on, isouter=outer and not hop.down)
+            here = target
+        return source, here
+
+    def _true(self, table: str, row: Row, keys: Iterable[RowKey], test: Truth) -> set[RowKey]:
+        return {key for key, _ in self._asked(table, row, keys, [], None, test)}
+
+    def _asked(
+        self,
+        table: str,
+        row: Row,
+        keys: Iterable[RowKey],
+        columns: Sequence[Expression],
+        source: Any = None,
+        *tests: Truth,
+    ) -> list[tuple[RowKey, Sequence[Any]]]:
+        """Key and columns of the rows with these keys that pass the tests."""
+        wanted = list(keys)
+        key = self.schema.tables[table].key
+        names = [row.c[name] for name in key]
+        query = sa.select(*names, *columns).select_from(row if source is None else source)
+        found: list[tuple[RowKey, Sequence[Any]]] = []
+        for start in range(0, len(wanted), MOST_KEYS):
+            some = wanted[start : start + MOST_KEYS]
+            if len(key) == 1:
+                among = names[0].in_([value for (value,) in some])
+            else:
+                among = sa.tuple_(*names).in_(some)
+            lines = self.connection.execute(query.where(among, *tests))
+            found += [(tuple(line[: len(key)]), line[len(key) :]) for line in lines]
+        return found
+
+
+def _flag(test: Truth) -> Expression:
+    return sa.case((test, sa.literal_column("1")), else_=sa.literal_column("0"))
+
+
+def _beyond(row: Row, key: Sequence[str], after: RowKey) -> Truth:
+    """Rows that come after `after` in the order of the key; the first column bounds the search."""
+    first, *others = key
+    if not others:
+        return row.c[first] > bind(after[0])
+    inner = _beyond(row, others, after[1:])
+    later = sa.or_(row.c[first] > bind(after[0]), sa.and_(row.c[first] == bind(after[0]), inner))
+    return sa.and_(row.c[first] >= bind(after[0]), later)

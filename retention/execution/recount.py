@@ -1,0 +1,265 @@
+"""After a run, an independent look: is anything left that should be gone?
+
+Before the first batch: for every reference into a table that is about to lose rows, the rows that
+refer to nothing already; and the highest key of each table. After the last one, for every step that
+had something to do and was neither refused, failed nor cut to a portion: its table is read page by
+page, each start is read in Python and walked forwards through the calendar, and a row that is due
+must be kept, held, blocked or excepted. Columns to mask are read again and must be what the mask
+leaves. Rows that refer to nothing are counted again, and none may be new.
+
+Nothing is shared with the statements that decided or erased; only conditions that a person wrote
+are asked in SQL the same way. Cost: one walk of each table by its key, up to `MOST_ROWS` rows; one
+anti-join for each reference before and one after. Writes nothing to the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from retention.databases.database import Database
+from retention.databases.faults import database_faults
+from retention.databases.statements.recounting import PlainRows, RowKey
+from retention.errors import DatabaseFailure
+from retention.execution.accounts import StepCount, StepResult
+from retention.execution.limits import Ruling
+from retention.execution.recounting.changes import changes_of, may_have_been_freed
+from retention.execution.recounting.judge import Judge, Keys
+from retention.execution.recounting.unmasked import Masks
+from retention.execution.recounting.verdict import (
+    Fault,
+    Finding,
+    Recount,
+    ReferenceRecount,
+    StepRecount,
+    new_rows,
+)
+from retention.planning.plan import Action, Plan, Step
+from retention.planning.schema import Reference
+from retention.policies.policy import Policy
+
+References = tuple[Reference, ...]
+"""References that are one to a person: the second is a copy of the first, for rows that were moved."""
+
+MOST_ROWS = 1_000_000
+MOST_VALUES = 100_000
+PAGE = 5_000
+_WHAT = "recounting"
+
+
+@dataclass(slots=True)
+class Before:
+    """What was so before the first batch: dangling rows by value, and the highest keys."""
+
+    dangling: dict[References, dict[RowKey, int]] = field(default_factory=dict)
+    newest: dict[str, int | None] = field(default_factory=dict)
+
+    def was_there(self, table: str, key: RowKey) -> bool:
+        """False for a row that came while the run was at work, as far as its key tells."""
+        newest = self.newest.get(table)
+        return newest is None or key[0] <= newest
+
+
+@contextmanager
+def _connected(database: Database, plan: Plan) -> Iterator[PlainRows]:
+    with database.connected(read_only=True) as connection, database_faults(_WHAT, database.name):
+        rows = PlainRows(connection, plan.schema, database.dialect)
+        rows.settle()
+        yield rows
+
+
+def look_before(database: Database, plan: Plan, counts: Sequence[StepCount]) -> Before:
+    """What the recount will compare with; asked before the first batch."""
+    before = Before()
+    working = [count.step for count in counts if count.due]
+    if not working:
+        return before
+    with _connected(database, plan) as rows:
+        for references in _references(plan, working):
+            before.dangling[references] = _dangling(rows, references)
+        for table in dict.fromkeys(table for step in working for table in _tables(plan, step)):
+            with rows.snapshot():
+                before.newest[table] = rows.newest(table)
+    return before
+
+
+def _tables(plan: Plan, step: Step) -> Iterator[str]:
+    """The tables a step works on."""
+    yield step.table
+    if step.action is Action.DELETE:
+        yield from plan.companions(step.table).taken
+    yield from (mask.table for mask in step.masks)
+
+
+def _references(plan: Plan, steps: Sequence[Step]) -> list[References]:
+    """References into tables that lose rows; those that are left alone may dangle."""
+    losing = {step.table for step in steps if step.takes_rows}
+    for step in steps:
+        if step.action is Action.DELETE:
+            losing |= set(plan.companions(step.table).taken)
+    alike: dict[str, list[Reference]] = {}
+    for reference in plan.schema.references:
+        alike.setdefault(reference.copied_from or reference.label, []).append(reference)
+    return [
+        tuple(found)
+        for found in alike.values()
+        if any(reference.parent in losing for reference in found)
+        and plan.decisions.get(found[0]) != "leave"
+    ]
+
+
+def _dangling(rows: PlainRows, references: References) -> dict[RowKey, int]:
+    """Rows that refer to nothing, by value, in all tables that hold the reference's rows."""
+    found: dict[RowKey, int] = {}
+    with rows.snapshot():
+        for table in dict.fromkeys(reference.table for reference in references):
+            ways = [reference for reference in references if reference.table == table]
+            for value, count in rows.dangling(ways, MOST_VALUES).items():
+                found[value] = found.get(value, 0) + count
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """What a recount is of: one plan over one database, until a signal wants the run to stop."""
+
+    database: Database
+    policy: Policy
+    plan: Plan
+    stopping: Callable[[], bool]
+
+
+def recount(looking: Looking, before: Before, done: Sequence[tuple[StepResult, Ruling]]) -> Recount:
+    """What is left after the run that should not be; an error of the database is in `failed`."""
+    found = Recount(looking.database.name)
+    if not before.newest:
+        return found
+    started = time.monotonic()
+    carried_out = looking.plan.without(
+        {result.count.step.rule for result, _ in done if result.refused}
+    )
+    try:
+        with _connected(looking.database, carried_out) as rows:
+            judge = Judge(carried_out, looking.policy, rows)
+            results = [result for result, _ in done]
+            recounter = _Recounter(judge, before, results, found, looking.stopping)
+            for result, ruling in done:
+                recounter.step(result, ruling)
+            recounter.references()
+    except DatabaseFailure as failure:
+        found.failed = str(failure)
+    found.milliseconds = round((time.monotonic() - started) * 1000)
+    return found
+
+
+class _Recounter:
+    """Goes over the steps of one run."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        before: Before,
+        results: Sequence[StepResult],
+        found: Recount,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self.judge = judge
+        self.rows = judge.rows
+        self.plan = judge.plan
+        self.before = before
+        self.found = found
+        self.stopping = stopping
+        done = [result for result in results if not result.refused]
+        self.changes = changes_of(self.plan, done)
+
+    def step(self, result: StepResult, ruling: Ruling) -> None:
+        """Look at one step again, where there was something to do."""
+        step = result.count.step
+        if not result.count.due or step.action not in (Action.DELETE, Action.ANONYMIZE):
+            return
+        account = StepRecount(step.rule, str(step.action), step.table)
+        self.found.steps.append(account)
+        account.skipped = self._why_not(result, ruling)
+        if account.skipped:
+            return
+        account.rows = result.count.rows
+        freed = may_have_been_freed(self.plan, self.plan.steps.index(step), self.changes)
+        if step.action is Action.DELETE:
+            left = self._walk(step, account, partial(self._left, step, account, freed))
+            if left:
+                self.found.findings.append(Finding(Fault.DUE, step.table, left, step.rule))
+        else:
+            masks = Masks(self.judge, step, self.before.was_there)
+            account.unread = masks.unread
+            self._walk(step, account, partial(masks.look, account, freed))
+            self.found.findings += masks.findings()
+
+    def _why_not(self, result: StepResult, ruling: Ruling) -> str:
+        if result.refused or result.failed:
+            return "refused" if result.refused else "failed"
+        if self.stopping():
+            return "stopped by a signal"
+        return "a portion only" if ruling.most is not None else ""
+
+    def _walk(self, step: Step, account: StepRecount, look: Callable[[Keys], int]) -> int:
+        """The table page by page, each page in one snapshot; the rows left, added up."""
+        left = 0
+        own = _own_columns(step)
+        after: RowKey | None = None
+        while account.looked < MOST_ROWS:
+            if self.stopping():
+                account.skipped = "stopped by a signal"
+                break
+            with self.rows.snapshot():
+                page = self.rows.page(step.table, own, after, PAGE)
+                account.looked += len(page)
+                keys = self.judge.page(step.table, own, page)
+                due = self.judge.due(step, keys)
+                if due:
+                    left += look({key for key in due if self.before.was_there(step.table, key)})
+            if len(page) < PAGE:
+                account.rows = account.looked
+                return left
+            after = next(reversed(page))
+        with self.rows.snapshot():
+            account.rows = self.rows.rows_in(step.table)
+        return left
+
+    def _left(self, step: Step, account: StepRecount, freed: bool, due: Keys) -> int:
+        """Rows that are due must be stopped by something; how many are not."""
+        stopped = self.judge.stopped(step, due)
+        account.stopped += len(stopped)
+        left = len(due) - len(stopped)
+        account.freed += left if freed else 0
+        return 0 if freed else left
+
+    def references(self) -> None:
+        """Count rows that refer to nothing again; none may be new."""
+        for references, earlier in self.before.dangling.items():
+            if self.stopping():
+                self.found.skipped = "stopped by a signal"
+                return
+            now = _dangling(self.rows, references)
+            new = new_rows(earlier, now)
+            table, label = references[0].table, references[0].label
+            label = f"{label} → {references[0].parent}"
+            self.found.references.append(
+                ReferenceRecount(label, sum(earlier.values()), sum(now.values()), new)
+            )
+            if new:
+                self.found.findings.append(Finding(Fault.DANGLING, table, new, column=label))
+
+
+def _own_columns(step: Step) -> list[str]:
+    """Columns of the row itself that its clock reads."""
+    if step.clock is None:
+        return []
+    columns = (*step.clock.columns, *step.clock.requires)
+    return list(
+        dict.fromkeys(
+            column.path.column for column in columns if column.path.is_own and column.event is None
+        )
+    )

@@ -1,0 +1,247 @@
+"""Which rows are due, kept, held, blocked or excepted, judged anew from plain rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from retention.databases.statements.recounting import PlainRows, RowKey, Texts
+from retention.execution.recounting.times import (
+    DueDates,
+    Readings,
+    Start,
+    counted,
+    is_younger,
+    start_of,
+)
+from retention.planning.clocks import UNITS, Clock, ClockColumn
+from retention.planning.deadlines import Deadline
+from retention.planning.paths import Hop
+from retention.planning.plan import Action, Floor, Plan, Step
+from retention.planning.schema import Reference
+from retention.policies.calendar import local_day
+from retention.policies.periods import Periods
+from retention.policies.policy import Policy
+
+Keys = set[RowKey]
+_MOST_KNOWN = 50_000
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges rows of one plan; `known` holds columns of the rows in hand, already read."""
+
+    plan: Plan
+    policy: Policy
+    rows: PlainRows
+    known: Mapping[tuple[str, str], Mapping[RowKey, str | None]] = field(default_factory=dict)
+    zone: ZoneInfo = field(init=False)
+    today: date = field(init=False)
+    _terms: dict[tuple[str, str], list[tuple[str | None, DueDates]]] = field(default_factory=dict)
+    _starts: dict[ClockColumn, dict[str | None, Start]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.zone = ZoneInfo(self.plan.zone)
+        self.today = local_day(self.plan.as_of, self.zone)
+
+    def page(self, table: str, columns: Sequence[str], found: Mapping[RowKey, Texts]) -> Keys:
+        """Take a page of rows in hand, so that its columns are not asked for again."""
+        self.known = {
+            (table, name): {key: texts[place] for key, texts in found.items()}
+            for place, name in enumerate(columns)
+        }
+        return set(found)
+
+    # -- what a rule says of a row ------------------------------------------------------------------
+
+    def due(self, step: Step, keys: Keys) -> Keys:
+        """The rows that the rule selects and whose time has come."""
+        if step.when is not None:
+            due = self.rows.due_when(step.table, keys, step.when)
+        else:
+            due = self._by_age(step, keys)
+        return self._selected(step, due)
+
+    def stopped(self, step: Step, keys: Keys) -> Keys:
+        """The rows that are kept, held, blocked or excepted from the step."""
+        if step.action is Action.DELETE:
+            found = self.kept_from_leaving(step.table, keys)
+        else:
+            found = self.rows.held(step.table, list(keys))
+        for _, condition in step.unless:
+            found |= self.rows.excepted(step.table, keys - found, condition)
+        return found
+
+    def kept_from_leaving(self, table: str, keys: Keys, above: tuple[str, ...] = ()) -> Keys:
+        """The rows that a hold, a floor or a block stops, their own or their children's."""
+        if table in above:
+            return set(keys)
+        found = self.rows.held(table, list(keys))
+        for floor in self.plan.floors_on(table):
+            found |= self.keeping(floor, keys - found)
+        for reference in self.plan.referring(table, "block"):
+            found |= self.rows.referred(reference, keys - found)
+        for reference in self.plan.referring(table, "delete"):
+            pairs = self.rows.ends(table, keys - found, (_down(reference),))
+            children = {child for _, child in pairs}
+            stopped = self.kept_from_leaving(reference.table, children, (*above, table))
+            stopped |= self._excepted_children(reference.table, children - stopped)
+            found |= {parent for parent, child in pairs if child in stopped}
+        return found
+
+    def keeping(self, floor: Floor, keys: Keys) -> Keys:
+        """The rows that the floor keeps: all it selects whose time is not surely over."""
+        selected = self._selected(floor, keys)
+        if floor.clock is None or floor.deadline.forever:
+            return selected
+        return selected - self._over(
+            floor.rule, "keep_at_least", floor.table, selected, floor.clock, floor.deadline
+        )
+
+    def _excepted_children(self, table: str, keys: Keys) -> Keys:
+        """Rows that the `unless` of a rule of their own keeps from going with their parents."""
+        found: Keys = set()
+        for step in self.plan.steps:
+            if step.table == table and step.action is Action.DELETE:
+                for _, condition in step.unless:
+                    excepted = self.rows.excepted(table, keys - found, condition)
+                    found |= self._selected(step, excepted)
+        return found
+
+    def _selected(self, rule: Step | Floor, keys: Keys) -> Keys:
+        found = self.rows.selected(rule.table, keys, rule.where)
+        asked = self.policy.rules[rule.rule].only_if
+        if rule.younger is None or asked is None:
+            return found
+        years = asked.younger_than.years
+        born = self._column(rule.table, found, rule.younger.born)
+        return {
+            key
+            for key in found
+            if any(is_younger(start, years, self.today, self.zone) for start in born.get(key, ()))
+        }
+
+    # -- clocks -------------------------------------------------------------------------------------
+
+    def _by_age(self, step: Step, keys: Keys) -> Keys:
+        found: Keys = set()
+        if step.clock is not None and step.deadline is not None:
+            name = "delete_after" if step.action is Action.DELETE else "anonymize_after"
+            found = self._over(step.rule, name, step.table, keys, step.clock, step.deadline)
+        if step.early_when is not None:
+            late = self.rows.due_when(step.table, keys - found, step.early_when)
+            found |= self._protected_from_deletion(step.table, late)
+        if step.clock is not None and step.early is not None:
+            late = self._over(
+                step.rule, "delete_after", step.table, keys - found, step.clock, step.early
+            )
+            found |= self._protected_from_deletion(step.table, late)
+        return found
+
+    def _protected_from_deletion(self, table: str, keys: Keys) -> Keys:
+        """Rows whose deletion a floor with named columns stops, here or one reference below."""
+        found: Keys = set()
+        for floor in self.plan.floors:
+            if not floor.protects:
+                continue
+            if floor.table == table:
+                found |= self.keeping(floor, keys)
+            for decision in ("delete", "block"):
+                for reference in self.plan.referring(table, decision):
+                    if reference.table == floor.table:
+                        pairs = self.rows.ends(table, keys, (_down(reference),))
+                        kept = self.keeping(floor, {child for _, child in pairs})
+                        found |= {parent for parent, child in pairs if child in kept}
+        return found
+
+    def _over(
+        self, rule: str, name: str, table: str, keys: Keys, clock: Clock, deadline: Deadline
+    ) -> Keys:
+        """The rows whose period, `rule`'s `name`, is surely over."""
+        terms = self._terms_of(rule, name)
+        alone = _own_column(clock)
+        if deadline.by is None and alone is not None:
+            return self._over_alone(table, keys, alone, terms[0][1])
+        if deadline.by is None:
+            dates = dict.fromkeys(keys, terms[0][1])
+        else:
+            listed = dict(terms)
+            names = [value for value in listed if value is not None]
+            chosen = self.rows.choices(table, keys, deadline.by, names)
+            dates = {}
+            for key, flags in chosen.items():
+                value = names[flags.index(True)] if True in flags else None
+                if value in listed:
+                    dates[key] = listed[value]
+        found: Keys = set()
+        for key, readings in self._read(table, set(dates), clock).items():
+            starts = counted(clock, readings, self.plan.as_of, self.today)
+            if starts is not None and dates[key].reached(clock, starts):
+                found.add(key)
+        return found
+
+    def _over_alone(self, table: str, keys: Keys, column: ClockColumn, due: DueDates) -> Keys:
+        """As `_over` for one column of the row; most rows are told by the first letters of it."""
+        line = None if column.form in UNITS else due.surely_running
+        values = self._values(table, keys, column)
+        near = values if line is None else [item for item in values if (item[1] or "") < line]
+        return {key for key, text in near if due.over(start_of(text, column))}
+
+    def _terms_of(self, rule: str, name: str) -> list[tuple[str | None, DueDates]]:
+        if (rule, name) not in self._terms:
+            written = self.policy.rules[rule]
+            periods: Periods = getattr(written, name)
+            self._terms[(rule, name)] = [
+                (value, DueDates(self.policy.term(written, items), self.plan.as_of))
+                for value, items in periods.choices
+            ]
+        return self._terms[(rule, name)]
+
+    def _read(self, table: str, keys: Keys, clock: Clock) -> dict[RowKey, Readings]:
+        """Everything the clock reads, row by row."""
+        columns = [self._column(table, keys, column) for column in clock.columns]
+        requires = [self._column(table, keys, column) for column in clock.requires]
+        began = [self.rows.selected(table, keys, condition) for _, condition in clock.purposes]
+        return {
+            key: Readings(
+                tuple(found.get(key, ()) for found in columns),
+                tuple(found.get(key, ()) for found in requires),
+                tuple(key in found for found in began),
+            )
+            for key in keys
+        }
+
+    def _column(self, table: str, keys: Keys, column: ClockColumn) -> dict[RowKey, list[Start]]:
+        found: dict[RowKey, list[Start]] = {}
+        known = self._starts.setdefault(column, {})
+        if len(known) > _MOST_KNOWN:
+            known.clear()
+        for key, text in self._values(table, keys, column):
+            start = known.get(text)
+            if start is None:
+                start = known[text] = start_of(text, column)
+            found.setdefault(key, []).append(start)
+        return found
+
+    def _values(
+        self, table: str, keys: Keys, column: ClockColumn
+    ) -> Iterable[tuple[RowKey, str | None]]:
+        if column.event is not None:
+            known = self.plan.schema.enrolled
+            return self.rows.event_times(table, keys, column.event) if known else []
+        held = self.known.get((table, column.path.column), {})
+        if column.path.is_own and keys <= held.keys():
+            return [(key, held[key]) for key in keys]
+        return self.rows.along(table, keys, column.path)
+
+
+def _down(reference: Reference) -> Hop:
+    return Hop(reference, down=True)
+
+
+def _own_column(clock: Clock) -> ClockColumn | None:
+    """The column of the row itself that is all the clock reads; None where it reads more."""
+    plain = len(clock.columns) == 1 and clock.is_own and not clock.requires and not clock.purposes
+    return clock.columns[0] if plain else None

@@ -1,0 +1,123 @@
+"""Columns that a step should have masked, read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from retention.databases.statements.recounting import RowKey, Texts
+from retention.execution.recounting.judge import Judge, Keys
+from retention.execution.recounting.masks import can_be_read, is_masked
+from retention.execution.recounting.verdict import Fault, Finding, StepRecount
+from retention.planning.paths import Hop
+from retention.planning.plan import Action, ColumnMask, Step
+from retention.policies.masking import Mask, Template
+
+
+class Masks:
+    """The masks of one step; `was_there` leaves out rows that came while the run was at work."""
+
+    def __init__(self, judge: Judge, step: Step, was_there: Callable[[str, RowKey], bool]) -> None:
+        self.judge = judge
+        self.plan = judge.plan
+        self.step = step
+        self.was_there = was_there
+        self.read = [mask for mask in step.masks if self._can_be_read(mask)]
+        self.unread = tuple(
+            f"{mask.table}.{mask.column}" for mask in step.masks if mask not in self.read
+        )
+        self.left: dict[tuple[str, str], Keys] = {}
+
+    def findings(self) -> Iterator[Finding]:
+        """The columns that still hold what they held, and in how many rows."""
+        for (table, column), keys in self.left.items():
+            yield Finding(Fault.UNMASKED, table, len(keys), self.step.rule, column)
+
+    def look(self, account: StepRecount, freed: bool, due: Keys) -> int:
+        """Rows that are due must be masked, stopped, or about to be deleted instead."""
+        stopped = self.judge.stopped(self.step, due)
+        for other in self.plan.steps:
+            if other.table == self.step.table and other.action is Action.DELETE:
+                going = self.judge.due(other, due - stopped)
+                stopped |= going - self.judge.stopped(other, going)
+        account.stopped += len(stopped)
+        again: Keys = set()
+        for hops in dict.fromkeys(mask.hops for mask in self.read):
+            again |= self._look_along(hops, due - stopped, freed)
+        account.freed += len(again)
+        return 0
+
+    def _look_along(self, hops: tuple[Hop, ...], owners: Keys, freed: bool) -> Keys:
+        masks = [mask for mask in self.read if mask.hops == hops]
+        table = masks[0].table
+        pairs = self.judge.rows.ends(self.step.table, owners, hops) if hops else []
+        keys = {key for _, key in pairs if self.was_there(table, key)} if hops else owners
+        unmasked = self._unmasked(table, masks, keys)
+        if not freed:
+            for mask in masks:
+                if unmasked[mask]:
+                    self.left.setdefault((table, mask.column), set()).update(unmasked[mask])
+            return set()
+        found = {key for keys in unmasked.values() for key in keys}
+        return {owner for owner, key in pairs if key in found} if hops else found
+
+    def _unmasked(self, table: str, masks: list[ColumnMask], keys: Keys) -> dict[ColumnMask, Keys]:
+        """For each mask the rows whose column is neither masked nor protected nor held."""
+        columns = list(dict.fromkeys(_columns(masks)))
+        texts = self.judge.rows.texts(table, keys, columns)
+        held = self.judge.rows.held(table, list(keys)) if keys else set()
+        found: dict[ColumnMask, Keys] = {}
+        for mask in masks:
+            open_ = {
+                key
+                for key, line in texts.items()
+                if key not in held and not _is_done(mask, columns, line)
+            }
+            found[mask] = open_ - self._protected(mask, open_)
+        return found
+
+    def _protected(self, mask: ColumnMask, keys: Keys) -> Keys:
+        """The rows in which a floor protects the column."""
+        found: Keys = set()
+        for floor in self.plan.floors:
+            if not floor.protects and floor.table == mask.table:
+                found |= self.judge.keeping(floor, keys)
+            for hops, column in floor.protects:
+                target = hops[-1].target if hops else floor.table
+                if (target, column) != (mask.table, mask.column):
+                    continue
+                back = tuple(Hop(hop.reference, not hop.down) for hop in reversed(hops))
+                pairs = self.judge.rows.ends(mask.table, keys, back)
+                keeping = self.judge.keeping(floor, {owner for _, owner in pairs})
+                found |= {key for key, owner in pairs if owner in keeping}
+        return found
+
+    def _can_be_read(self, mask: ColumnMask) -> bool:
+        """False for what another step of the run may have made anew."""
+        column = self.plan.schema.tables[mask.table].columns[mask.column]
+        others = [other for step in self.plan.steps for other in step.masks if other != mask]
+        clash = {other.column for other in others if other.table == mask.table}
+        same = [
+            other.mask
+            for other in others
+            if (other.table, other.column) == (mask.table, mask.column)
+        ]
+        return (
+            can_be_read(mask.mask, column)
+            and all(other == mask.mask for other in same)
+            and not clash & set(_template_columns(mask.mask))
+        )
+
+
+def _template_columns(mask: Mask) -> tuple[str, ...]:
+    return mask.columns if isinstance(mask, Template) else ()
+
+
+def _columns(masks: list[ColumnMask]) -> Iterator[str]:
+    for mask in masks:
+        yield mask.column
+        yield from _template_columns(mask.mask)
+
+
+def _is_done(mask: ColumnMask, columns: list[str], line: Texts) -> bool:
+    values = dict(zip(columns, line, strict=True))
+    return is_masked(mask.mask, values[mask.column], values)
