@@ -14,6 +14,7 @@ POLICY = {
     "references": 'What becomes of rows that refer to a row that goes; "*" speaks for all others.',
     "limits": "What one rule may take in one run before it stops and asks.",
     "coverage": "What is known to hold nothing personal; see `retention coverage`.",
+    "not_by_this_software": "Sentences of the privacy policy that no rule keeps: why, and who does.",
     "statutes": "Statutes of the controller's own, or in place of an entry of the catalogue.",
 }
 DATABASE = {
@@ -30,7 +31,7 @@ RULE = {
     "database": "The name under [databases]; needed where there are several.",
     "purpose": "What the data are kept for, as the records of processing say it.",
     "basis": "The legal basis of that purpose.",
-    "promise": "The sentence of the privacy policy that this rule keeps, word for word.",
+    "promise": "The sentence of the privacy policy that this rule keeps, word for word; or several.",
     "where": "Which rows: one boolean SQL expression without sub-queries; unknown selects nothing.",
     "start": "Where the clock starts: a column, a column of a row referred to, or a choice of them.",
     "requires": "Columns that must have a value before the clock starts.",

@@ -25,32 +25,45 @@ class LastRun:
     as_of: str
     erased: int
     anonymized: int
+    restricted: int
     left: int | None
     stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """One rule: its sentence, what it does and when, and its last run."""
+class Keeper:
+    """One rule: what it does and when, and its last run."""
 
     rule: str
-    promise: str
     table: str
     actions: tuple[str, ...]
     last: LastRun | None
 
 
-def promises(policy: Policy, bodies: Iterable[Body]) -> list[Promise]:
-    """The rules in the order of the file; those without a promise last.
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """Each sentence with the rules that keep it; sentences kept elsewhere; rules without one."""
+
+    kept: Mapping[str, Sequence[Keeper]]
+    not_by_this_software: Mapping[str, str]
+    without: Sequence[Keeper]
+
+
+def promises(policy: Policy, bodies: Iterable[Body]) -> Promises:
+    """Everything in the order of the file.
 
     `bodies` are runs as reports read them, newest first; no more of them are read than it takes.
     """
     last = _last_runs(policy, bodies)
-    found = [
-        Promise(rule.name, rule.promise, rule.table, tuple(actions(rule)), last.get(rule.name))
-        for rule in policy.rules.values()
-    ]
-    return sorted(found, key=lambda item: not item.promise)
+    kept: dict[str, list[Keeper]] = {}
+    without: list[Keeper] = []
+    for rule in policy.rules.values():
+        keeper = Keeper(rule.name, rule.table, tuple(actions(rule)), last.get(rule.name))
+        for sentence in rule.promise:
+            kept.setdefault(sentence, []).append(keeper)
+        if not rule.promise:
+            without.append(keeper)
+    return Promises(kept, policy.not_by_this_software, without)
 
 
 def actions(rule: Rule) -> Iterator[str]:
@@ -68,39 +81,40 @@ def actions(rule: Rule) -> Iterator[str]:
             yield f"{action} as soon as {condition}"
 
 
-def promises_object(policy: Policy, found: Sequence[Promise]) -> dict[str, Any]:
+def promises_object(policy: Policy, found: Promises) -> dict[str, Any]:
     """What `promises --json` prints."""
     return {
         "schema": PROMISES_SCHEMA,
         "policy_sha256": policy.sha256,
         "promises": [
-            {
-                "rule": item.rule,
-                "promise": item.promise or None,
-                "table": item.table,
-                "actions": list(item.actions),
-                "last_run": _last_body(item.last),
-            }
-            for item in found
+            {"promise": sentence, "rules": [_body(keeper) for keeper in keepers]}
+            for sentence, keepers in found.kept.items()
         ],
+        "not_by_this_software": [
+            {"promise": sentence, "reason": reason}
+            for sentence, reason in found.not_by_this_software.items()
+        ],
+        "without_promise": [_body(keeper) for keeper in found.without],
     }
 
 
-def promises_text(policy: Policy, found: Sequence[Promise], screen: Screen) -> str:
+def promises_text(policy: Policy, found: Promises, screen: Screen) -> str:
     """What `promises` prints."""
     lines: list[str] = []
-    for item in found:
-        if item.promise:
-            lines += [
-                *screen.wrapped(_quoted(item.promise, screen), ""),
-                *_shown(item, policy, screen),
-            ]
-            lines.append("")
-    silent = [item for item in found if not item.promise]
-    if silent:
+    for sentence, keepers in found.kept.items():
+        lines += screen.wrapped(_quoted(sentence, screen), "")
+        for keeper in keepers:
+            lines += _shown(keeper, policy, screen)
+        lines.append("")
+    if found.not_by_this_software:
+        lines += ["not by this software", ""]
+    for sentence, reason in found.not_by_this_software.items():
+        lines += screen.wrapped(_quoted(sentence, screen), "")
+        lines += [*screen.wrapped(reason), ""]
+    if found.without:
         lines.append("no sentence of the policy")
-        for item in silent:
-            lines += _shown(item, policy, screen)
+    for keeper in found.without:
+        lines += _shown(keeper, policy, screen)
     return "\n".join(lines).rstrip() or "no rule yet"
 
 
@@ -139,9 +153,19 @@ def _last_run(body: Body, rule: str) -> LastRun:
         str(body["as_of"]),
         sum(item["erased"] for item in counted),
         sum(item["anonymized"] for item in counted),
+        sum(item["restricted_now" if steps else "restricted"] for item in counted),
         sum(item["left"] for item in steps) if steps else None,
         "; ".join(stopped),
     )
+
+
+def _body(keeper: Keeper) -> dict[str, Any]:
+    return {
+        "rule": keeper.rule,
+        "table": keeper.table,
+        "actions": list(keeper.actions),
+        "last_run": _last_body(keeper.last),
+    }
 
 
 def _last_body(last: LastRun | None) -> dict[str, Any] | None:
@@ -152,6 +176,7 @@ def _last_body(last: LastRun | None) -> dict[str, Any] | None:
         "as_of": last.as_of,
         "erased": last.erased,
         "anonymized": last.anonymized,
+        "restricted": last.restricted,
         "left": last.left,
         "stopped": last.stopped or None,
     }
@@ -161,7 +186,7 @@ def _quoted(text: str, screen: Screen) -> str:
     return f'"{text}"' if screen.plain else f"“{text}”"
 
 
-def _shown(item: Promise, policy: Policy, screen: Screen) -> Iterator[str]:
+def _shown(item: Keeper, policy: Policy, screen: Screen) -> Iterator[str]:
     told = ", then ".join(item.actions)
     yield from screen.wrapped(f"{item.rule}, on {item.table}: {told}")
     yield from screen.wrapped(_told(item, policy, screen))
@@ -169,16 +194,17 @@ def _shown(item: Promise, policy: Policy, screen: Screen) -> Iterator[str]:
         yield from screen.wrapped(f"STOPPED: {item.last.stopped}")
 
 
-def _told(item: Promise, policy: Policy, screen: Screen) -> str:
+def _told(item: Keeper, policy: Policy, screen: Screen) -> str:
     if item.last is None:
         keeps = all(action.startswith("keep ") for action in item.actions)
         return "takes nothing: it keeps rows" if keeps else "never run"
     at = datetime.fromisoformat(item.last.as_of).astimezone(policy.timezone)
-    done = [
-        f"{count:,} {word}"
-        for count, word in ((item.last.erased, "erased"), (item.last.anonymized, "anonymized"))
-        if count
-    ]
+    counts = {
+        "erased": item.last.erased,
+        "anonymized": item.last.anonymized,
+        "restricted": item.last.restricted,
+    }
+    done = [f"{count:,} {word}" for word, count in counts.items() if count]
     left = "stopped half-way" if item.last.left is None else f"{item.last.left:,} left"
     facts = screen.between.join([*(done or ["nothing was taken"]), left])
     return f"last run {at:%Y-%m-%d %H:%M}: {facts}"

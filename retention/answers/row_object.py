@@ -43,7 +43,7 @@ def _rule_object(found: RuleStory) -> dict[str, Any]:
         "table": found.table,
         "through": found.through or None,
         "words": found.words,
-        "promise": rule.promise or None,
+        "promises": rule.promise,
         "basis": rule.basis or None,
         "purpose": rule.purpose or None,
         "reads": [_read_object(read) for read in found.reads],
@@ -90,7 +90,7 @@ def _stop_object(stop: Stop) -> dict[str, Any]:
             for hold in stop.holds
         ],
         "basis": stop.rule.basis or None if stop.rule else None,
-        "promise": stop.rule.promise or None if stop.rule else None,
+        "promises": stop.rule.promise if stop.rule else [],
     }
 
 

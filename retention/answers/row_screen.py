@@ -90,8 +90,8 @@ class Screen:
         yield from self._wrapped(self._outcome(found))
         basis = f" · basis: {found.rule.basis}" if found.rule.basis and first else ""
         yield from self._wrapped(f"rule: {found.words}{basis}")
-        if found.rule.promise and first:
-            yield from self._wrapped(f'promise: "{found.rule.promise}"')
+        for promise in found.rule.promise if first else ():
+            yield from self._wrapped(f'promise: "{promise}"')
         for read in found.reads:
             yield from self._wrapped(self._read(read))
         yield from self._wrapped(self._due(found))

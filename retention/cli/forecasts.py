@@ -98,7 +98,7 @@ def diff(
 
 
 def promises(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Each sentence of the privacy policy, the rule that keeps it, and what its last run did."""
+    """Each sentence of the privacy policy, the rules that keep it, and what their last run did."""
     from retention.answers.promises import promises as promises_of
     from retention.answers.promises import promises_object, promises_text
 

@@ -173,9 +173,31 @@ def _faults(policy: Policy) -> Iterator[tuple[Path, str]]:
             settings.statute(name)
         except ValueError as fault:
             yield ("statutes", name, "period"), str(fault)
+    yield from _promise_faults(policy)
     for rule in policy.rules.values():
         for key, message in rule_faults(policy, rule):
             yield ("rules", rule.name, key), message
+
+
+def _promise_faults(policy: Policy) -> Iterator[tuple[Path, str]]:
+    """Sentences without words or reason, and those that a rule keeps after all."""
+    keepers = {
+        _words(sentence): rule.name for rule in policy.rules.values() for sentence in rule.promise
+    }
+    for sentence, reason in policy.not_by_this_software.items():
+        path = ("not_by_this_software", sentence)
+        keeper = keepers.get(_words(sentence))
+        if not sentence.strip():
+            yield path, "an empty sentence; write the sentence of the privacy policy"
+        if not reason.strip():
+            yield path, "no reason; write why this software does not keep it, and who or what does"
+        if keeper:
+            yield path, f"rules.{keeper} keeps this sentence; write it in one of the two places"
+
+
+def _words(sentence: str) -> str:
+    """A sentence however its lines are broken."""
+    return " ".join(sentence.split())
 
 
 def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,14 @@ from retention.policies.calendar import CountedFrom, Stage, Term
 from retention.policies.financial_years import FinancialYears
 from retention.policies.period import Period, parse_period
 from retention.policies.periods import Item
-from retention.policies.rule import STRICT, CountedFromName, Limits, Rule, Schedule
+from retention.policies.rule import (
+    SENTENCE,
+    STRICT,
+    CountedFromName,
+    Limits,
+    Rule,
+    Schedule,
+)
 from retention.policies.statutes import Statute, StatuteKind
 
 Decision = Literal["delete", "detach", "block", "leave", "as declared"]
@@ -91,6 +98,18 @@ class Coverage(BaseModel):
     not_personal: list[str] = []
 
 
+Reasons = Annotated[
+    dict[str, str],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": SENTENCE["pattern"]},
+            "additionalProperties": SENTENCE,
+        }
+    ),
+]
+
+
 class StatuteSettings(BaseModel):
     """A statute of the controller's own, or one that replaces an entry of the catalogue."""
 
@@ -141,6 +160,7 @@ class Policy(BaseModel):
     references: dict[str, Reference] = {}
     limits: Limits = Limits()
     coverage: Coverage = Coverage()
+    not_by_this_software: Reasons = {}
     statutes: dict[str, StatuteSettings] = {}
     catalogue: dict[str, Statute] = {}
     sha256: str = ""

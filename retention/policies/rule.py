@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -85,6 +85,25 @@ Masks = Annotated[
     dict[str, Mask | Removal],
     BeforeValidator(_masks),
     WithJsonSchema({"type": "object", "minProperties": 1}),
+]
+SENTENCE: dict[str, Any] = {"type": "string", "pattern": r"\S"}
+
+
+def _sentences(form: object) -> list[str]:
+    sentences = [form] if isinstance(form, str) else form
+    if not isinstance(sentences, list) or not all(isinstance(item, str) for item in sentences):
+        raise ValueError("a promise is one sentence, or a list of sentences")
+    if not sentences or not all(item.strip() for item in sentences):
+        raise ValueError("a promise without words; write the sentence, or leave `promise` out")
+    if len(set(sentences)) < len(sentences):
+        raise ValueError("the same sentence stands here twice")
+    return sentences
+
+
+Sentences = Annotated[
+    list[str],
+    BeforeValidator(_sentences),
+    WithJsonSchema({"anyOf": [SENTENCE, {"type": "array", "items": SENTENCE, "minItems": 1}]}),
 ]
 
 
@@ -182,7 +201,7 @@ class Rule(BaseModel):
     database: str = ""
     purpose: str = ""
     basis: str = ""
-    promise: str = ""
+    promise: Sentences = []
     where: str | None = None
     start: Start | None = None
     requires: list[str] = []

@@ -144,7 +144,7 @@ def test_a_row_that_is_due_says_since_when_and_what_goes_with_it(project: Projec
     assert found["due_at"] == story["due_at"] == due(closed(1), "3 years")
     assert found["also"] == [{"table": "orders", "action": "delete", "rows": 2}]
     assert found["basis"] == "contract"
-    assert found["promise"] == "Three years after you leave we forget you."
+    assert found["promises"] == ["Three years after you leave we forget you."]
     assert (
         found["reads"][0] | {"at": "2020-05-01T12:00:00Z", "column": "closed_at"}
         == found["reads"][0]

@@ -90,6 +90,9 @@ GOOD = (
     'keep_at_least = "forever"',
     'start = "a"\nkeep_at_least = "no.own.rule"\nprotects = ["customers.name"]',
     "delete_when = \"state = 'failed'\"",
+    'start = "a"\ndelete_after = "1 day"\npromise = "We forget you."',
+    'start = "a"\ndelete_after = "1 day"\npromise = ["We forget you.", "So we said."]',
+    'delete_when = "b"\n[not_by_this_software]\n"We sell nothing." = "Contracts forbid it."',
     'start = "a"\ndelete_after = "1 day"\nunless = { "open" = "b is null" }\n'
     'only_if = { younger_than = { column = "born", years = 13 } }\nmissing = ["9999", 0]\n'
     'earliest_plausible = 2000-01-01\nstored_as = "epoch ms"\nstored_in = "Europe/Oslo"\n'
@@ -112,6 +115,11 @@ BAD = (
     'start = "a"\nanonymize_after = "1 day"\nanonymize = { b = { truncate = "week" } }',
     'start = "a"\nanonymize_after = "1 day"\nanonymize = { b = { network = [24, 129] } }',
     'start = "a"\ndelete_after = "1 day"\nlimits = { rows_per_run = 0 }',
+    'start = "a"\ndelete_after = "1 day"\npromise = " "',
+    'start = "a"\ndelete_after = "1 day"\npromise = []',
+    'start = "a"\ndelete_after = "1 day"\npromise = ["We forget you.", ""]',
+    'delete_when = "b"\n[not_by_this_software]\n"We sell nothing." = ""',
+    'delete_when = "b"\n[not_by_this_software]\n" " = "no reason"',
 )
 _TYPES = {
     "object": dict,
@@ -156,7 +164,8 @@ def _table_fits(value: dict[str, Any], node: dict[str, Any]) -> bool:
         known |= {key: form for key in value if re.search(pattern, key)}
     if len(value) < node.get("minProperties", 0) or not set(node.get("required", ())) <= set(value):
         return False
-    return all(
+    names = node.get("propertyNames", {})
+    return all(fits(key, names) for key in value) and all(
         fits(item, known[key]) if key in known else others is not False and fits(item, others)
         for key, item in value.items()
     )
