@@ -88,7 +88,12 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
         return rows == "all"
     if step.action is Action.ANONYMIZE:
         return True
-    return step.clock is None or not step.clock.is_own or len(plan.lost_tables(step)) > 1
+    return (
+        step.clock is None
+        or not step.clock.is_own
+        or len(plan.lost_tables(step)) > 1
+        or bool(plan.last_masks(step))
+    )
 
 
 def _carry_out(

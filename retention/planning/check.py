@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention.planning.excluding import exclude
-from retention.planning.plan import Action, ColumnMask, Floor, Plan, Step
+from retention.planning.mask_ways import unmasked_when_unused, ways_faults
+from retention.planning.masked_columns import ColumnMask
+from retention.planning.plan import Action, Floor, Plan, Step
 from retention.planning.references import Fault
 from retention.planning.restricting import lost_to_moves
 from retention.planning.schema import Column, ColumnKind, Reference
@@ -76,10 +78,8 @@ def mask_faults(plan: Plan) -> Iterator[Fault]:
     """Masks that their column cannot hold, and two different masks for one column."""
     seen: dict[tuple[str, str], list[tuple[Step, ColumnMask]]] = {}
     for step in plan.steps:
-        yield from (
-            (("rules", step.rule, "anonymize"), fault) for fault in _ways_faults(plan, step)
-        )
-        for mask in step.masks:
+        yield from ((("rules", step.rule, "anonymize"), fault) for fault in ways_faults(plan, step))
+        for mask in (*step.masks, *step.above):
             column = plan.schema.tables[mask.table].columns[mask.column]
             path = ("rules", step.rule, "anonymize")
             yield from ((path, f'"{column.name}": {fault}') for fault in _unfit(plan, mask, column))
@@ -99,26 +99,6 @@ def _masked_otherwise(column: Column, first: Step) -> str:
         f'"{column.name}" is masked otherwise by rules.{first.rule}, and a row may fall under both; '
         "let their `where` exclude each other, with `and not (…)` if need be"
     )
-
-
-def _ways_faults(plan: Plan, step: Step) -> Iterator[str]:
-    """Masks of rows referred to that no one statement can apply."""
-    down = {step.table, *(group.table for group in step.mask_groups if not group.up)}
-    lost = plan.lost_tables(step)
-    if step.action is Action.ANONYMIZE and step.table in lost:
-        yield f'rows of "{step.table}" would go with the child rows that go'
-    for group in step.mask_groups:
-        if group.table in lost:
-            yield f'rows of "{group.table}" are masked by this rule, and go with it; do one of them'
-        if not group.up:
-            continue
-        if group.table in down:
-            yield f'rows of "{group.table}" are masked as child rows and as rows referred to'
-        wanted = {(mask.column, mask.mask) for mask in group.masks}
-        for way in group.ways:
-            found = {(mask.column, mask.mask) for mask in step.masks if mask.hops == way}
-            if found != wanted:
-                yield f'two ways lead to "{group.table}": write the same masks for both'
 
 
 def _unfit(plan: Plan, mask: ColumnMask, column: Column) -> Iterator[str]:
@@ -200,6 +180,7 @@ def reference_faults(policy: Policy, plan: Plan) -> Iterator[Fault]:
                 f'act unseen when rows of "{reference.parent}" go; decide it, or write '
                 '"*" = "as declared"',
             )
+    yield from unmasked_when_unused(plan)
     for reference, decision in plan.decisions.items():
         if reference.parent not in losing_tables(plan):
             continue

@@ -43,8 +43,10 @@ def _before(plan: Plan, first: Step, second: Step) -> bool:
         return True
     if _erases_evidence(plan, first, second):
         return False
-    changed = set(_changed_tables(plan, first))
-    return bool(changed & set(_awaited_tables(plan, second)))
+    awaited = set(_awaited(plan, second))
+    lost = {*plan.lost_tables(first), *(found.table for found in plan.gone_with(first).detached)}
+    masked = {(mask.table, mask.column) for mask in (*first.masks, *first.above)}
+    return bool(masked & awaited) or any(table in lost for table, _ in awaited)
 
 
 def _before_moving(first: Step, second: Step) -> bool:
@@ -83,12 +85,12 @@ def _deleted_first(plan: Plan, waiting: list[Step], step: Step) -> bool:
         return True
     if step.action is not Action.ANONYMIZE:
         return False
-    tables = {step.table}
+    users: set[str] = set()
     for group in step.mask_groups:
         if group.up:
             passed = {hop.target for way in group.ways for hop in way}
-            tables |= {found.table for table in passed for found in plan.users_of(table)}
-    return any(tables & set(plan.lost_tables(other)) for other in waiting if other is not step)
+            users |= {found.table for table in passed for found in plan.users_of(table)}
+    return any(users & set(plan.lost_tables(other)) for other in waiting if other is not step)
 
 
 def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
@@ -96,7 +98,7 @@ def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
     if eraser.rule == reader.rule and eraser.table == reader.table:
         return False
     lost = set(plan.lost_tables(eraser))
-    masked = {(mask.table, mask.column) for mask in eraser.masks}
+    masked = {(mask.table, mask.column) for mask in (*eraser.masks, *eraser.above)}
     return any(
         table in lost or (table, column) in masked for table, column in _evidence(plan, reader)
     )
@@ -117,20 +119,14 @@ def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
             yield path.table, path.column
 
 
-def _changed_tables(plan: Plan, step: Step) -> Iterator[str]:
-    yield from plan.lost_tables(step)
-    yield from (found.table for found in plan.gone_with(step).detached)
-    yield from (mask.table for mask in step.masks)
-
-
-def _awaited_tables(plan: Plan, step: Step) -> Iterator[str]:
-    """Tables whose rows of this run should be gone before `step`: blocks, and conditions."""
+def _awaited(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
+    """Columns of other rows that `step` reads as this run leaves them: conditions, and blocks."""
     for condition in (step.where, step.when, *(found for _, found in step.unless)):
         if condition is not None:
             for path in columns_of(condition):
                 if not path.is_own:
-                    yield path.table
+                    yield path.table, path.column
     for table in plan.taken_tables(step):
         for reference in plan.referring(table, "block"):
             if reference.table != step.table:
-                yield reference.table
+                yield from ((reference.table, column) for column in reference.columns)

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 from retention.planning.clocks import Clock, ClockColumn
 from retention.planning.conditions import Condition
 from retention.planning.deadlines import Deadline
+from retention.planning.masked_columns import ColumnMask, MaskGroup, grouped
 from retention.planning.paths import Hop
 from retention.planning.removing import removed
 from retention.planning.schema import Reference, Schema
 from retention.planning.unused import LastUse, last_uses, users_of
 from retention.policies.calendar import Cutoff
-from retention.policies.masking import Mask
 from retention.policies.rule import Limits
 
 
@@ -60,33 +60,11 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnMask:
-    """One column to mask: of the step's row (`hops` empty), of child rows that stay, or of rows
-    referred to that nothing else uses.
-    """
-
-    hops: tuple[Hop, ...]
-    table: str
-    column: str
-    mask: Mask
-
-
-@dataclass(frozen=True, slots=True)
 class Restriction:
     """How rows are put out of processing: columns set, a table moved to; neither: an entry."""
 
     values: tuple[tuple[str, bool | int | float | str], ...] = ()
     move_to: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MaskGroup:
-    """Masks of one table, and the ways that lead to its rows; `up`: rows that may be shared."""
-
-    table: str
-    ways: tuple[tuple[Hop, ...], ...]
-    masks: tuple[ColumnMask, ...]
-    up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +74,8 @@ class Step:
     `early`: the delete ceiling of the same rule; a deletion that a protecting floor stops masks
     the row's other columns from then on; so does `early_when`, its condition. `deadline` None:
     nothing is due by age. `when`: due as soon as it holds, without any clock. `removals`: child
-    rows that go once the row is masked.
+    rows that go once the row is masked. `above`: of a deletion, masks of rows that then only
+    anonymized rows use, if any.
     """
 
     rule: str
@@ -110,6 +89,7 @@ class Step:
     limits: Limits
     masks: tuple[ColumnMask, ...] = ()
     removals: tuple[Reference, ...] = ()
+    above: tuple[ColumnMask, ...] = ()
     early: Deadline | None = None
     guard: str | None = None
     when: Condition | None = None
@@ -141,16 +121,7 @@ class Step:
     @property
     def mask_groups(self) -> tuple[MaskGroup, ...]:
         """The masks by the way to their rows; ways up to one table together."""
-        groups: dict[object, MaskGroup] = {}
-        for mask in self.masks:
-            up = bool(mask.hops) and not mask.hops[-1].down
-            name = mask.table if up else mask.hops
-            known = groups.get(name, MaskGroup(mask.table, (), (), up))
-            ways = tuple(dict.fromkeys((*known.ways, mask.hops)))
-            first = mask.hops == ways[0]
-            masks = (*known.masks, mask) if first else known.masks
-            groups[name] = MaskGroup(mask.table, ways, masks, up)
-        return tuple(groups.values())
+        return grouped(self.masks)
 
     @property
     def name(self) -> str:
@@ -226,6 +197,17 @@ class Plan:
         if step.moves:
             return ()
         return last_uses(self.schema, self.decisions, self.unused, self.taken_tables(step))
+
+    def last_masks(self, step: Step) -> tuple[tuple[LastUse, tuple[ColumnMask, ...]], ...]:
+        """What is masked with the last of the rows that the deletion takes, and how."""
+        lost, found = set(self.lost_tables(step)), []
+        for table in dict.fromkeys(mask.table for mask in step.above):
+            if self.unused.get(table) == "anonymize":
+                by = tuple(one for one in self.users_of(table) if one.table in lost)
+                masks = (mask for mask in step.above if mask.table == table)
+                once = {mask.column: mask for mask in masks}
+                found.append((LastUse(table, by), tuple(once.values())))
+        return tuple(found)
 
     def taken_tables(self, step: Step) -> tuple[str, ...]:
         """Tables whose rows the step deletes for their own sake or with their parents."""

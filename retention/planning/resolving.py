@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from retention.planning.clocks import Clock, ClockFault, clock_column, make_clock
 from retention.planning.conditions import Condition, ConditionFault, parse_condition
 from retention.planning.deadlines import Deadline
+from retention.planning.mask_paths import masks_of
+from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import (
     Hop,
     PathFault,
     did_you_mean,
     known_table,
     resolve,
-    resolve_table,
 )
-from retention.planning.plan import Action, ColumnMask, Floor, Step, Younger
+from retention.planning.plan import Action, Floor, Step, Younger
 from retention.planning.references import Fault, decided_references
 from retention.planning.restricting import (
     also_protecting,
@@ -33,7 +34,6 @@ from retention.planning.schema import ColumnKind, Reference, Schema, Table, Tabl
 from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
-from retention.policies.removal import Removal
 from retention.policies.rule import Rule
 
 _GUARDS = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ, ColumnKind.TEXT)
@@ -105,7 +105,9 @@ class _Resolver:
         where = self._condition("where", self.rule.where, children=False)
         unless = self._unless()
         clock = self._clock()
-        masks, removals = self._masks(), self._removals()
+        masks, removals, faults = masks_of(self.schema, self.rule)
+        for text in faults:
+            self.fault("anonymize", text)
         younger = self._younger()
         floor = self._floor(where, clock, younger)
         self._named_columns(table)
@@ -119,9 +121,12 @@ class _Resolver:
         for action in _ENDS:
             step = self._step(action, clock, masks)
             if step is not None:
-                gone = removals if action is Action.ANONYMIZE else ()
+                more: dict[str, Any] = {"removals": removals}
+                if action is Action.DELETE:
+                    above = (mask for mask in masks if mask.hops and not mask.hops[-1].down)
+                    more = {"above": tuple(above)}
                 self.resolved.steps.append(
-                    replace(step, where=where, unless=unless, younger=younger, removals=gone)
+                    replace(step, where=where, unless=unless, younger=younger, **more)
                 )
 
     def fault(self, key: str, message: str) -> None:
@@ -173,37 +178,6 @@ class _Resolver:
             condition = self._condition("unless", text, children=True)
             if condition is not None:
                 found.append((name, condition))
-        return tuple(found)
-
-    def _masks(self) -> tuple[ColumnMask, ...]:
-        masks = []
-        for name, mask in self.rule.anonymize.items():
-            if isinstance(mask, Removal):
-                continue
-            path = self._try(
-                "anonymize",
-                partial(resolve, self.schema, self.rule.table, name, children=True),
-            )
-            if path is None:
-                continue
-            masks.append(ColumnMask(path.hops, path.table, path.column, mask))
-        return tuple(masks)
-
-    def _removals(self) -> tuple[Reference, ...]:
-        """The references along which child rows go once the row is masked."""
-        found = []
-        for name in self.rule.anonymize:
-            if not name.endswith(".*"):
-                continue
-            place = name.removesuffix(".*")
-            walk = partial(resolve_table, self.schema, self.rule.table, place, children=True)
-            hops = self._try("anonymize", walk)
-            if hops is None:
-                continue
-            if len(hops) == 1 and hops[0].down and hops[0].target != self.rule.table:
-                found.append(hops[0].reference)
-            else:
-                self.fault("anonymize", f'"{name}": only child rows of another table can go')
         return tuple(found)
 
     def _named_columns(self, table: Table) -> None:

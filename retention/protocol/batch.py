@@ -134,7 +134,8 @@ def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetim
         ("due ", taken.due),
     ):
         counts |= {f"{prefix}{table}": count for table, count in found.items()}
-    columns = tuple(f"{mask.table}.{mask.column}" for mask in work.step.masks)
+    masks = (*work.step.masks, *work.step.above)
+    columns = tuple(f"{mask.table}.{mask.column}" for mask in masks)
     columns += tuple(changed_columns(work.step))
     return Intent(
         opened.database_id,

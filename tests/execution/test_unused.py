@@ -191,3 +191,38 @@ delete_after = "1 year"
     outcome = project.run("check")
     assert outcome.code == 2
     assert 'rows of "people" use rows of "people" in the end' in outcome.out + outcome.err
+
+
+MASKED = """
+[rules.customers]
+table = "customers"
+start = "closed"
+delete_after = "1 year"
+[rules.customers.anonymize]
+"addresses.street" = { text = "gone" }
+[references]
+"customers.address_id" = { then = "block", when_unused = "anonymize" }
+"orders.customer_id" = "delete"
+"orders.ship_to" = "block"
+"stores.address_id" = "block"
+"addresses.city_id" = "block"
+"visits.address_id" = { to = "addresses.id", then = "leave" }
+"""
+
+
+def test_a_row_that_must_stay_is_masked_with_its_last_user(project: Project) -> None:
+    """`when_unused = "anonymize"`: the address stays, without what the rule masks in it."""
+    shop(project, MASKED)
+    found = run_as_planned(project, "customers delete")
+    assert along(found) == {("orders", "delete"): 1, ("addresses", "anonymize"): 4}
+    assert left(project, "addresses") == [1, 2, 3, 4, 5, 6, 7]
+    masked = project.rows("select id from addresses where street = 'gone' order by id")
+    assert masked == [(1,), (4,), (5,), (7,)]
+
+
+def test_masks_for_unused_rows_must_be_written(project: Project) -> None:
+    """A decision to mask what no rule says how to mask is a fault."""
+    shop(project, RULES.replace('when_unused = "delete"', 'when_unused = "anonymize"'))
+    outcome = project.run("check")
+    assert outcome.code == 2
+    assert 'rows of "addresses" are to be masked when unused' in outcome.out + outcome.err

@@ -250,17 +250,15 @@ class Night:
         self.rules = rules
         self.holds = holds
         self.as_of = as_of
-        self.later: list[Rule] = []
+        self.steps: list[tuple[str, str]] = []
         self.leaving: set[Place] = set()
         self.today = as_of.astimezone(ZoneInfo(zone)).date()
 
     def run(self, steps: list[tuple[str, str]]) -> list[Account]:
         """Every (rule, action) in this order."""
         accounts = []
-        for index, (name, action) in enumerate(steps):
-            self.later = [
-                self._named(other) for other, kind in steps[index + 1 :] if kind == "delete"
-            ]
+        self.steps = steps
+        for name, action in steps:
             rule = self._named(name)
             accounts.append(self._deletion(rule) if action == "delete" else self._masks(rule))
         return accounts
@@ -444,9 +442,12 @@ class Night:
         )
 
     def _taken_by_another(self, rule: Rule, key: int) -> bool:
+        """A deletion that comes after the rule's masking takes the row."""
+        masking = self.steps.index((rule.name, "anonymize"))
+        later = [self._named(name) for name, kind in self.steps[masking + 1 :] if kind == "delete"]
         return any(
             self.outcome(other, "delete", key) == "due"
-            for other in self.later
+            for other in later
             if other.table == rule.table
         )
 
@@ -454,7 +455,30 @@ class Night:
 
     def _erase(self, rule: Rule, keys: list[int], account: Account) -> None:
         own = {(rule.table, key) for key in keys}
+        before = copy.deepcopy(self.now)
         self._take(own, own, account)
+        self._mask_unused(rule, before, account)
+
+    def _mask_unused(self, rule: Rule, before: Tables, account: Account) -> None:
+        """Rows that lost a user, and that nothing but rows the rule anonymized uses now."""
+        masks = [mask for mask in rule.masks if mask.path.hops and not mask.path.hops[-1][1]]
+        lost = {
+            (ref.parent, row[ref.column])
+            for ref in self.references
+            for key, row in before[ref.table].items()
+            if key not in self.now[ref.table]
+        }
+        for table in dict.fromkeys(_end(mask.path.hops) for mask in masks):
+            if not any(
+                ref.when_unused == "anonymize" for ref in self.references if ref.parent == table
+            ):
+                continue
+            hops = next(mask.path.hops for mask in masks if _end(mask.path.hops) == table)
+            for key, row in self.now[table].items():
+                if (table, key) in lost and self._only_anonymized(rule, table, key, set()):
+                    found = self._work(rule, (table, row, hops))
+                    row.update(found)
+                    account.add(table, "anonymize", 1 if found else 0)
 
     def _take(self, places: set[Place], uncounted: set[Place], account: Account) -> None:
         """Rows, what goes with them, and what they were the last to use."""

@@ -154,7 +154,7 @@ def _keys(draw: st.DrawFn, tables: list[str]) -> list[Declared]:
         nullable = draw(st.booleans())
         decisions = ["delete", "delete", "block", "detach"] if nullable else ["delete", "block"]
         actions = ["NO ACTION", "RESTRICT", "CASCADE", *(["SET NULL"] if nullable else [])]
-        unused = draw(st.sampled_from(["", "", "", "delete"]))
+        unused = draw(st.sampled_from(["", "", "", "delete", "anonymize"]))
         decision = draw(st.sampled_from(decisions))
         reference = Reference(child, f"r{number}", parent, decision, unused)
         keys.append(Declared(reference, draw(st.sampled_from(actions)), nullable))
@@ -446,6 +446,7 @@ def check_safety(example: Example, before: Tables, after: Tables) -> None:
                 if ref.table == table and ref.decision == "delete"
             )
             or _was_used(example, before, gone, table, key)
+            or _was_owned(example, table)
         ), (table, key)
 
 

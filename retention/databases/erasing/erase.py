@@ -40,7 +40,7 @@ def reads_other_rows(plan: Plan, step: Step) -> bool:
     if step.clock is not None and not step.clock.is_own:
         return True
     if step.action is Action.DELETE:
-        return bool(plan.last_uses(step)) or any(
+        return bool(plan.last_uses(step) or plan.last_masks(step)) or any(
             plan.decisions.get(reference) != "leave"
             for reference in plan.schema.referring_to(step.table)
         )

@@ -6,6 +6,7 @@ child row inserted meanwhile is seen, and either goes counted or keeps its paren
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,8 +20,9 @@ from retention.databases.sql import Row, Truth, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import Leaving, within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.planning.masked_columns import MaskGroup
 from retention.planning.paths import Hop
-from retention.planning.plan import Action, MaskGroup, Plan, Step
+from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
 Part = tuple[str, str, Table, sa.CTE]
@@ -125,12 +127,28 @@ class CteEraser:
             ("erased", use.table, self.plan.schema.tables[use.table], found)
             for use, found in unused_deletions(self.plan, self.step, leaving)
         ]
+        parts += self._masked_unused(leaving)
         for index, reference in enumerate(companions.detached, start=1):
             table = self.plan.schema.tables[reference.table]
             parts.append(
                 ("detached", reference.table, table, self._detach(reference, table, leaving, index))
             )
         return parts
+
+    def _masked_unused(self, leaving: Leaving) -> Iterator[Part]:
+        for index, (use, masks) in enumerate(self.plan.last_masks(self.step), start=1):
+            table = self.plan.schema.tables[use.table]
+            row = with_system_columns(row_of(table))
+            updated = (
+                sa.update(row)
+                .where(row.c["xmax"] == sa.literal_column(OURS))
+                .where(leaving.left_anonymous(use, row, self.step.rule))
+                .where(self.predicates.any_to_mask(masks, row))
+                .values(self.predicates.new_values(masks, row))
+                .returning(*self._returned(table, row))
+                .cte(f"unused_masked_{index}")
+            )
+            yield "anonymized", use.table, table, updated
 
     def _delete_root(self, doomed: sa.CTE) -> sa.CTE:
         row = with_system_columns(row_of(self.table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,8 +15,9 @@ from retention.databases.sql import Row, Truth, any_of, joined, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import Hop
-from retention.planning.plan import Action, MaskGroup, Plan, Step
+from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
 LOCKED = "retention_locked"
@@ -83,6 +85,7 @@ class SetEraser:
         self._detach(connection, taken)
         self._note_keys(connection, taken)
         self._mask(connection, taken)
+        self._mask_unused(connection, taken)
         self._delete(connection, taken)
         self.unused.delete(connection, taken, keys=self.keys)
         return taken
@@ -214,10 +217,37 @@ class SetEraser:
             condition = sa.and_(reached, self.predicates.any_to_mask(group.masks, row))
             if self.keys and not own:
                 self._note_child_keys(connection, table, row, condition, taken)
-            values = self.predicates.new_values(group.masks, row)
-            count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
-            if count:
-                taken.anonymized[table.name] = taken.anonymized.get(table.name, 0) + count
+            self._update(connection, row, condition, group.masks, taken)
+
+    def _update(
+        self,
+        connection: sa.Connection,
+        row: sa.TableClause,
+        condition: Truth,
+        masks: Sequence[ColumnMask],
+        taken: Taken,
+    ) -> None:
+        values, name = self.predicates.new_values(masks, row), masks[0].table
+        count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
+        if count:
+            taken.anonymized[name] = taken.anonymized.get(name, 0) + count
+
+    def _mask_unused(self, connection: sa.Connection, taken: Taken) -> None:
+        """Mask what the deletion leaves to anonymized rows alone, or to nobody."""
+        for use, masks in self.plan.last_masks(self.step):
+            table = self.plan.schema.tables[use.table]
+            row = row_of(table)
+            if self.locks_rows:
+                self._lock(connection, row, self.unused.leaving.loses_user(use, row))
+            left = self.unused.leaving.left_anonymous(use, row, self.step.rule)
+            condition = sa.and_(left, self.predicates.any_to_mask(masks, row))
+            if self.keys:
+                self._note_child_keys(connection, table, row, condition, taken)
+            self._update(connection, row, condition, masks, taken)
+
+    def _lock(self, connection: sa.Connection, row: Row, condition: Truth) -> None:
+        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
+        connection.execute(query.where(condition).with_for_update()).fetchall()
 
     def _reached(self, connection: sa.Connection, group: MaskGroup, row: Row) -> Truth:
         """The doomed rows lead to the row; one that may be shared is locked, and not used else."""
@@ -225,8 +255,7 @@ class SetEraser:
             freed = self.predicates.freed(self.step, self._is_doomed)
             reached = freed.reached(group, row, self._is_doomed)
             if self.locks_rows:
-                shared: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
-                connection.execute(shared.where(reached).with_for_update()).fetchall()
+                self._lock(connection, row, reached)
             return sa.and_(reached, freed.only(group, row))
         (way,) = group.ways
         return self._under(row, way) if way else self._is_doomed(row)

@@ -41,6 +41,10 @@ def locks_on_used(plan: Plan, step: Step, locked: sa.Select[Any]) -> Iterator[sa
             for way in ways[reference.table]
         ]
         yield _locking(plan, reach, use.table, ways[use.table], in_batch)
+    for use, _ in plan.last_masks(step):
+        up = [Hop(reference, down=False) for reference in use.by]
+        led = [(*way, hop) for hop in up for way in ways[hop.reference.table]]
+        yield _locking(plan, reach, use.table, led, in_batch)
 
 
 def _locking(

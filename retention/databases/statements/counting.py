@@ -74,6 +74,12 @@ def _gone_along(
         yield reference.table, "detach", _count(row, detached)
     for table, found in sets.unused(index).items():
         yield table, "delete", sa.select(sa.func.count()).select_from(found)
+    step = plan.steps[index]
+    for use, masks in plan.last_masks(step):
+        row = row_of(plan.schema.tables[use.table])
+        needed = sets.predicates(index).any_to_mask(masks, row)
+        left = sets.leaving(index).left_anonymous(use, row, step.rule)
+        yield use.table, "anonymize", _count(row, all_of(left, needed))
 
 
 def _masked_along(

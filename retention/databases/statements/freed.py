@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from retention.databases.sql import Row, Truth, all_of, any_of, is_true
 from retention.databases.statements.rows import Reach
+from retention.planning.masked_columns import MaskGroup
 from retention.planning.paths import Hop, turned
-from retention.planning.plan import MaskGroup, Plan, Step
+from retention.planning.plan import Plan, Step
 
 
 class Freed:

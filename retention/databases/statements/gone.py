@@ -17,8 +17,9 @@ from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, Reach, all_alive
 from retention.databases.statements.unused import Leaving
 from retention.databases.taking import set_columns
+from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import turned
-from retention.planning.plan import ColumnMask, MaskGroup, Plan, Step
+from retention.planning.plan import Plan, Step
 from retention.planning.schema import Reference
 from retention.planning.unused import LastUse
 
@@ -30,7 +31,8 @@ class GoneSets:
         self.plan = plan
         self.dialect = dialect
         self._sets: dict[tuple[int, str], sa.CTE] = {}
-        self._unused: dict[int, dict[str, sa.CTE]] = {}
+        self._unused: dict[tuple[int, str], sa.CTE] = {}
+        self._leaving: dict[int, Leaving] = {}
         self._predicates: dict[int, Predicates] = {}
 
     def predicates(self, index: int) -> Predicates:
@@ -74,18 +76,23 @@ class GoneSets:
 
     def unused(self, position: int) -> dict[str, sa.CTE]:
         """By table the rows that lose their last user by the step at `position`; users first."""
-        if position not in self._unused:
-            self._unused[position] = {}
-            uses = self.plan.last_uses(self.plan.steps[position])
-            if uses:
-                taken = self.plan.taken_tables(self.plan.steps[position])
-                direct = {name: self.set_of(position, name) for name in taken}
-                leaving = Leaving(self.plan, self.dialect, direct, self.alive(position))
-                for use in uses:
-                    found = self._unused_rows(position, use, leaving)
-                    leaving.add(use.table, found)
-                    self._unused[position][use.table] = found
-        return self._unused[position]
+        uses = self.plan.last_uses(self.plan.steps[position])
+        if uses:
+            self.leaving(position)
+        return {use.table: self._unused[position, use.table] for use in uses}
+
+    def leaving(self, position: int) -> Leaving:
+        """The rows that go with the step at `position`, those then unused among them."""
+        if position not in self._leaving:
+            step = self.plan.steps[position]
+            direct = {name: self.set_of(position, name) for name in self.plan.taken_tables(step)}
+            leaving = Leaving(self.plan, self.dialect, direct, self.alive(position))
+            self._leaving[position] = leaving
+            for use in self.plan.last_uses(step):
+                found = self._unused_rows(position, use, leaving)
+                leaving.add(use.table, found)
+                self._unused[position, use.table] = found
+        return self._leaving[position]
 
     def _unused_rows(self, position: int, use: LastUse, leaving: Leaving) -> sa.CTE:
         table = self.plan.schema.tables[use.table]
@@ -139,6 +146,10 @@ class GoneSets:
                 columns = {other.column for other in group.masks}
                 if group.table == mask.table and mask.column in columns:
                     found.append(self.masks(position, group, row))
+            for use, masks in self.plan.last_masks(step):
+                if any((one.table, one.column) == (mask.table, mask.column) for one in masks):
+                    leaving = self.leaving(position)
+                    found.append(leaving.left_anonymous(use, row, step.rule))
         return any_of(*found)
 
     def masks(self, position: int, group: MaskGroup, row: Row) -> Truth:

@@ -11,8 +11,9 @@ from retention.databases.sql import Expression, Row, Truth, all_of, any_of, is_t
 from retention.databases.statements.facts import Facts
 from retention.databases.statements.mask_sql import MaskSql
 from retention.databases.statements.rows import Alive, all_alive
+from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop, turned
-from retention.planning.plan import ColumnMask, Floor, Plan, Step
+from retention.planning.plan import Floor, Plan, Step
 
 
 class Masking(Facts):

@@ -26,7 +26,8 @@ from retention.databases.sql import (
 from retention.databases.statements.freed import Freed
 from retention.databases.statements.masking import Masking
 from retention.databases.statements.rows import Alive, all_alive
-from retention.planning.plan import Action, ColumnMask, Plan, Step
+from retention.planning.masked_columns import ColumnMask
+from retention.planning.plan import Action, Plan, Step
 
 Stop = tuple[str, str, Truth]
 
@@ -153,10 +154,10 @@ class Predicates(Masking):
         return _grouped([*self.stops(table, row), *self.own_unless(table, row)])
 
     def own_unless(self, table: str, row: Row) -> list[Stop]:
-        """The named conditions of the deleting rules that select the row."""
+        """The named conditions of the rules that select the row."""
         found: list[Stop] = []
         for step in self.plan.steps:
-            if step.table != table or step.action is not Action.DELETE:
+            if step.table != table:
                 continue
             selected = self._selected(step, row)
             found += [

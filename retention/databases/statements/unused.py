@@ -11,7 +11,7 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, any_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, all_alive
-from retention.planning.plan import Plan
+from retention.planning.plan import Action, Plan
 from retention.planning.unused import LastUse
 
 
@@ -65,15 +65,28 @@ class Leaving:
         """TRUE for a row that loses its last user with them, where nothing else keeps it."""
         key = self.plan.schema.tables[use.table].key
         already = [sa.not_(within(row, key, rows, key)) for rows in self.gone(use.table)]
-        users = self.plan.users_of(use.table)
-        used = [self.after.reach.referring(row, found, lambda _: None) for found in users]
         return all_of(
             self.loses_user(use, row),
             *already,
             self.before(use.table, row),
-            sa.not_(any_of(*used)),
+            sa.not_(self._used(use.table, row)),
             *self._free(use.table, row),
         )
+
+    def left_anonymous(self, use: LastUse, row: Row, rule: str) -> Truth:
+        """TRUE for a row that loses a user with them, and is left to rows `rule` anonymized."""
+        steps = (step for step in self.plan.steps if step.rule == rule)
+        masking = next((step for step in steps if step.action is Action.ANONYMIZE), None)
+        free = sa.not_(self._used(use.table, row))
+        for group in masking.mask_groups if masking else ():
+            if masking and group.up and group.table == use.table:
+                free = self.after.freed(masking).only(group, row)
+        return all_of(self.loses_user(use, row), self.before(use.table, row), free)
+
+    def _used(self, table: str, row: Row) -> Truth:
+        """TRUE while a row that stays refers to the row."""
+        users = self.plan.users_of(table)
+        return any_of(*(self.after.reach.referring(row, found, lambda _: None) for found in users))
 
     def _free(self, table: str, row: Row) -> list[Truth]:
         """No hold, no floor, and no `unless` of a rule that selects the row, keeps it."""

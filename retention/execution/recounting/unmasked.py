@@ -8,8 +8,9 @@ from retention.databases.statements.recounting import RowKey, Texts
 from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.masks import can_be_read, is_masked
 from retention.execution.recounting.verdict import Fault, Finding, StepRecount
+from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop
-from retention.planning.plan import Action, ColumnMask, Step
+from retention.planning.plan import Action, Step
 from retention.policies.masking import Mask, Template
 
 
@@ -51,6 +52,8 @@ class Masks:
         table = masks[0].table
         pairs = self.judge.rows.ends(self.step.table, owners, hops) if hops else []
         keys = {key for _, key in pairs if self.was_there(table, key)} if hops else owners
+        if hops and not hops[-1].down:
+            keys &= self._used_by(owners, hops)
         unmasked = self._unmasked(table, masks, keys)
         if not freed:
             for mask in masks:
@@ -59,6 +62,20 @@ class Masks:
             return set()
         found = {key for keys in unmasked.values() for key in keys}
         return {owner for owner, key in pairs if key in found} if hops else found
+
+    def _used_by(self, owners: Keys, hops: tuple[Hop, ...]) -> Keys:
+        """The rows at the end of `hops` that nothing but `owners` uses, themselves or by others."""
+        table, known = hops[-1].target, {self.step.table: owners}
+        keys = {key for _, key in self.judge.rows.ends(self.step.table, owners, hops)}
+        if hops[-1].down:
+            return keys
+        for size in range(1, len(hops)):
+            between = self._used_by(owners, hops[:size])
+            known[hops[size - 1].target] = known.get(hops[size - 1].target, set()) | between
+        for reference in self.plan.users_of(table):
+            users = self.judge.rows.ends(table, keys, (Hop(reference, down=True),))
+            keys -= {key for key, user in users if user not in known.get(reference.table, set())}
+        return keys
 
     def _unmasked(self, table: str, masks: list[ColumnMask], keys: Keys) -> dict[ColumnMask, Keys]:
         """For each mask the rows whose column is neither masked nor protected nor held."""
