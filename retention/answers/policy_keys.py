@@ -35,6 +35,7 @@ RULE = {
     "where": "Which rows: one boolean SQL expression without sub-queries; unknown selects nothing.",
     "start": "Where the clock starts: a column, a column of a row referred to, or a choice of them.",
     "requires": "Columns that must have a value before the clock starts.",
+    "remember_in": "A column into which the derived start is written before its evidence goes.",
     "counted_from": "Moves the start to the end of the unit it falls in.",
     "keep_at_least": "The floor: rows are not deleted before this period is over.",
     "protects": "Columns, here or in rows referred to, that may not be masked while the floor holds.",

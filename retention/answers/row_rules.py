@@ -80,6 +80,8 @@ class RuleTeller:
         table = self.row.table.name
         places: dict[Place, list[int]] = {}
         for index, step in enumerate(self.plan.steps):
+            if step.action is Action.REMEMBER:
+                continue
             if step.table == table:
                 places.setdefault(Place(table), []).append(index)
             ways = self.row.ways(step.table).get(table, [])

@@ -15,7 +15,12 @@ from retention.scheduler.due import Decision
 
 Body = Mapping[str, Any]
 _INDENT = "    "
-_PAST = {"delete": "erased", "anonymize": "anonymized", "restrict": "restricted"}
+_PAST = {
+    "delete": "erased",
+    "anonymize": "anonymized",
+    "restrict": "restricted",
+    "remember": "remembered",
+}
 
 
 def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
@@ -88,7 +93,7 @@ def _done(body: Body) -> str:
 
 
 def _sum(body: Body) -> int:
-    return int(body["erased"] + body["anonymized"] + body["restricted_now"])
+    return int(body["erased"] + body["anonymized"] + body["restricted_now"] + body["remembered"])
 
 
 def _rate(body: Body) -> str:

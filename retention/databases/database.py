@@ -203,7 +203,8 @@ def _clock_columns(policy: Policy, database: str, found: Schema) -> Iterator[tup
         if rule.start is None or rule.table not in full.tables:
             continue
         combined = not isinstance(rule.start, ColumnStart)
-        for text in (*paths_of(rule.start), *rule.requires):
+        written = (rule.remember_in,) if rule.remember_in else ()
+        for text in (*paths_of(rule.start), *rule.requires, *written):
             try:
                 path = resolve(full, rule.table, text, children=combined)
             except PathFault:

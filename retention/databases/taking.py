@@ -28,13 +28,14 @@ class Taken:
     erased: dict[str, int] = field(default_factory=dict)
     anonymized: dict[str, int] = field(default_factory=dict)
     restricted: dict[str, int] = field(default_factory=dict)
+    remembered: dict[str, int] = field(default_factory=dict)
     detached: dict[str, int] = field(default_factory=dict)
     keys: dict[str, list[tuple[Key, datetime | None]]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """Rows touched in all tables."""
-        done = (self.erased, self.anonymized, self.restricted, self.detached)
+        done = (self.erased, self.anonymized, self.restricted, self.remembered, self.detached)
         return sum(count for counts in done for count in counts.values())
 
 

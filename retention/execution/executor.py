@@ -84,6 +84,8 @@ def execute(
 
 def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
     """Tokens are kept where the rules alone could not repeat the erasure (`auto`)."""
+    if step.action is Action.REMEMBER:
+        return False
     if rows != "auto":
         return rows == "all"
     if step.action is Action.ANONYMIZE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retention.execution.accounts import StepCount
+from retention.planning.plan import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Ruling:
 def rule_on(count: StepCount, allowed: int | None) -> Ruling:
     """`allowed` is the count given with --allow for this rule, if any."""
     limits = count.step.limits
+    if count.step.action is Action.REMEMBER:
+        return Ruling()
     if count.due == 0 or (allowed is not None and count.due <= allowed):
         return Ruling()
     ceilings = [(limits.rows_per_run, f"rows_per_run = {limits.rows_per_run}")]

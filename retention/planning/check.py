@@ -250,12 +250,15 @@ def _lost_evidence(plan: Plan) -> Iterator[Fault]:
         for reader in plan.steps:
             if reader.rule == eraser.rule or reader.clock is None:
                 continue
+            if reader.clock.remembered is not None:
+                continue
             for path in reader.clock.evidence():
                 if path.reads_children and path.table in lost:
                     yield (
                         ("rules", reader.rule, "start"),
                         f"the clock reads {path.table}.{path.column}, which rules.{eraser.rule} "
-                        "deletes on its own clock: from then on it starts from what is left",
+                        "deletes on its own clock: from then on it starts from what is left; write "
+                        f'remember_in = "{reader.table}.…", a column for the start',
                     )
 
 

@@ -85,7 +85,8 @@ class Choice(StrEnum):
 class Clock:
     """`columns` and how they combine; the columns in `requires` must have a value as well.
 
-    For `after_all`, `purposes` names each column's purpose and when it ever began.
+    For `after_all`, `purposes` names each column's purpose and when it ever began. `remembered`, one
+    of the columns, is where the start is written before its evidence goes.
     """
 
     columns: tuple[ClockColumn, ...]
@@ -93,6 +94,7 @@ class Clock:
     requires: tuple[ClockColumn, ...]
     text: str
     purposes: tuple[tuple[str, Condition | None], ...] = ()
+    remembered: ClockColumn | None = None
 
     @property
     def is_own(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from retention.planning.conditions import columns_of
 from retention.planning.plan import Action, CycleFault, Plan, Step
@@ -71,7 +72,7 @@ def _reads_what_is_set(plan: Plan, reader: Step, setter: Step) -> bool:
     )
 
 
-_FIRST = (Action.DELETE, Action.RESTRICT, Action.ANONYMIZE)
+_FIRST = (Action.REMEMBER, Action.DELETE, Action.RESTRICT, Action.ANONYMIZE)
 
 
 def _deleted_first(plan: Plan, waiting: list[Step], step: Step) -> bool:
@@ -112,6 +113,9 @@ def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
         floor.clock for floor in plan.floors if floor.table in tables and floor.clock is not None
     ]
     for clock in clocks:
+        # what is written down before it goes need not be read first
+        if clock.remembered is not None and step.action is not Action.REMEMBER:
+            clock = replace(clock, columns=(clock.remembered,))
         for path in clock.evidence():
             for hop in path.hops:
                 for column in hop.reference.columns:

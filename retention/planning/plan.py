@@ -38,6 +38,7 @@ class Action(StrEnum):
     DELETE = "delete"
     ANONYMIZE = "anonymize"
     RESTRICT = "restrict"
+    REMEMBER = "remember"
     KEEP = "keep"
 
 
@@ -229,8 +230,15 @@ class Plan:
         return next((step.guard for step in self.steps if step.table == table and step.guard), None)
 
     def without(self, refused: set[str]) -> Plan:
-        """The same plan less the steps of rules that a limit has refused; their floors stay."""
-        steps = tuple(step for step in self.steps if step.rule not in refused)
+        """The same plan less the steps of rules that do not run or that a limit has refused.
+
+        Their floors stay, and starts that they will need later are written down all the same.
+        """
+        steps = tuple(
+            step
+            for step in self.steps
+            if step.rule not in refused or step.action is Action.REMEMBER
+        )
         return replace(self, steps=steps)
 
 

@@ -22,6 +22,7 @@ from retention.planning.paths import (
 )
 from retention.planning.plan import Action, Floor, Step, Younger
 from retention.planning.references import Fault, decided_references
+from retention.planning.remembering import remember_step, remembering
 from retention.planning.restricting import (
     also_protecting,
     copied_decisions,
@@ -118,6 +119,9 @@ class _Resolver:
             return
         if floor is not None:
             self.resolved.floors.append(floor)
+        if clock is not None:
+            limits = self.policy.limits_of(self.rule)
+            self.resolved.steps += filter(None, [remember_step(self.rule, clock, limits)])
         for action in _ENDS:
             step = self._step(action, clock, masks)
             if step is not None:
@@ -160,7 +164,10 @@ class _Resolver:
         start = self.rule.start
         if start is None:
             return None
-        return self._try("start", lambda: make_clock(self.schema, self.rule, start))
+        clock = self._try("start", lambda: make_clock(self.schema, self.rule, start))
+        if clock is None:
+            return None
+        return self._try("remember_in", lambda: remembering(self.schema, self.rule, clock))
 
     def _condition(self, key: str, text: str | None, *, children: bool) -> Condition | None:
         if text is None:

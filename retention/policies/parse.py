@@ -237,7 +237,14 @@ def _idle_keys(rule: Rule, *, acts: bool) -> Iterator[tuple[str, str]]:
             if key in written:
                 yield key, "a rule that only keeps takes nothing, so this key does nothing"
     if rule.start is None:
-        clock = ("requires", "missing", "earliest_plausible", "stored_as", "counted_from")
+        clock = (
+            "requires",
+            "remember_in",
+            "missing",
+            "earliest_plausible",
+            "stored_as",
+            "counted_from",
+        )
         for key in (*clock, *(() if rule.only_if else ("stored_in",))):
             if key in written:
                 yield key, "this belongs to a clock, and the rule has no start"

@@ -205,6 +205,7 @@ class Rule(BaseModel):
     where: str | None = None
     start: Start | None = None
     requires: list[str] = []
+    remember_in: str | None = None
     counted_from: CountedFromName = "event"
     keep_at_least: Floor | None = None
     protects: list[str] = []

@@ -131,6 +131,7 @@ def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetim
         ("detached ", taken.detached),
         ("masked ", taken.anonymized),
         ("restricted ", taken.restricted),
+        ("remembered ", taken.remembered),
         ("due ", taken.due),
     ):
         counts |= {f"{prefix}{table}": count for table, count in found.items()}

@@ -24,8 +24,18 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_PAST = {"delete": "erased", "anonymize": "anonymized", "restrict": "restricted"}
-_VERBS = {"delete": "erase", "anonymize": "anonymize", "restrict": "restrict"}
+_PAST = {
+    "delete": "erased",
+    "anonymize": "anonymized",
+    "restrict": "restricted",
+    "remember": "remembered",
+}
+_VERBS = {
+    "delete": "erase",
+    "anonymize": "anonymize",
+    "restrict": "restrict",
+    "remember": "remember",
+}
 _ALONG = {"delete": "erased", "anonymize": "masked", "detach": "detached"}
 _OUTCOMES = (
     ("running", "Not due yet", "the period still runs"),

@@ -87,15 +87,18 @@ def _committed(ledger: Ledger, run_id: str) -> list[dict[str, Any]]:
     ]
 
 
+_COUNTED = ("restricted", "remembered", "detached")
+
+
 def _add(sums: dict[tuple[str, str], dict[str, int]], intent: Intent) -> None:
-    words = {"masked": "anonymized", "restricted": "restricted", "detached": "detached"}
+    words = {"masked": "anonymized", **{word: word for word in _COUNTED}}
     for name, count in intent.counts.items():
         prefix, space, table = name.partition(" ")
         if space and prefix == "due":
             continue
         kind, where = (words[prefix], table) if space and prefix in words else ("erased", name)
         counts = sums.setdefault(
-            (intent.rule, where), {"erased": 0, "anonymized": 0, "restricted": 0, "detached": 0}
+            (intent.rule, where), dict.fromkeys(("erased", "anonymized", *_COUNTED), 0)
         )
         counts[kind] += count
 

@@ -14,7 +14,12 @@ RUN_SCHEMA = "retention.run/1"
 REPORT_SCHEMA = "retention.report/1"
 
 
-DONE = {"delete": "erased", "anonymize": "anonymized", "restrict": "restricted_now"}
+DONE = {
+    "delete": "erased",
+    "anonymize": "anonymized",
+    "restrict": "restricted_now",
+    "remember": "remembered",
+}
 """Under which name a report counts what each action did."""
 
 

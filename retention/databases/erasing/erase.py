@@ -69,6 +69,10 @@ class DirectEraser:
         doomed = sa.and_(window.holds(row), self.predicates.doomed(self.step, row))
         if self.step.action is Action.DELETE:
             statement: sa.Delete | sa.Update = sa.delete(row).where(doomed)
+        elif self.step.action is Action.REMEMBER:
+            statement = (
+                sa.update(row).where(doomed).values(self.predicates.remembered(self.step, row))
+            )
         else:
             values = self.predicates.new_values(self.predicates.masks_at(self.step, ()), row)
             statement = sa.update(row).where(doomed).values(values)
@@ -89,7 +93,9 @@ class DirectEraser:
             count = len(keys)
         else:
             count = result.rowcount
-        counts = taken.erased if self.step.action is Action.DELETE else taken.anonymized
+        counts = {Action.DELETE: taken.erased, Action.REMEMBER: taken.remembered}.get(
+            self.step.action, taken.anonymized
+        )
         if count:
             counts[self.table.name] = count
             taken.due[self.table.name] = count
@@ -101,6 +107,8 @@ def eraser_for(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion:
     from retention.databases.erasing.erase_cte import CteEraser
     from retention.databases.erasing.erase_sets import SetEraser
 
+    if step.action is Action.REMEMBER:
+        return DirectEraser(plan, dialect, step, keys=False)
     restricts = step.action is Action.RESTRICT
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
     if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):

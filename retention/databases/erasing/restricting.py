@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect, key_text
 from retention.databases.sql import Row, bind, row_of
 from retention.databases.state import restriction, stamp
-from retention.planning.plan import Plan, Step
+from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Table
 
 
@@ -47,7 +47,9 @@ def into(plan: Plan, step: Step, rows: sa.Select[tuple[object, ...]]) -> sa.Inse
 
 
 def changed_columns(step: Step) -> Iterator[str]:
-    """What the ledger's entry names as changed."""
+    """What the ledger's entry names as changed, besides masks."""
+    if step.action is Action.REMEMBER and step.clock and step.clock.remembered:
+        yield f"{step.table}.{step.clock.remembered.path.column}"
     if step.restriction is not None:
         for name, _ in step.restriction.values:
             yield f"{step.table}.{name}"

@@ -25,6 +25,7 @@ from retention.databases.sql import (
 )
 from retention.databases.statements.freed import Freed
 from retention.databases.statements.masking import Masking
+from retention.databases.statements.remember_sql import RememberSql
 from retention.databases.statements.rows import Alive, all_alive
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.plan import Action, Plan, Step
@@ -45,9 +46,12 @@ class Predicates(Masking):
     ) -> None:
         super().__init__(plan, dialect, alive, masked)
         self.taken = taken or (lambda step, row: is_true(self.doomed(step, row)))
+        self.remembering = RememberSql(plan, dialect, self.taken)
 
     def doomed(self, step: Step, row: Row) -> Truth:
         """TRUE for the rows the step takes, as one condition that an index can serve."""
+        if step.action is Action.REMEMBER:
+            return self.remembering.due(step, row)
         parts: list[Expression | None] = [self._selected(step, row)]
         parts.append(self._reached(step, row))
         parts += [sa.not_(stop) for _, _, stop in self.stops_of(step, row)]
@@ -59,6 +63,8 @@ class Predicates(Masking):
 
     def outcome(self, step: Step, row: Row) -> Expression:
         """What becomes of the row under this step, as text; NULL where the rule does not apply."""
+        if step.action is Action.REMEMBER:
+            return sa.case((is_true(self.remembering.due(step, row)), bind("due")), else_=sa.null())
         whens: list[tuple[Truth, Expression]] = []
         selected = self._selected(step, row)
         if selected is not None:
@@ -75,6 +81,12 @@ class Predicates(Masking):
         whens.append((started, bind("running")))
         whens.append((self._doubtful(step, row), bind("undecidable")))
         return sa.case(*whens, else_=bind("not started"))
+
+    def remembered(self, step: Step, row: Row) -> dict[str, Expression]:
+        """What an UPDATE sets to write the start down."""
+        assert step.clock is not None
+        assert step.clock.remembered is not None
+        return {step.clock.remembered.path.column: self.remembering.value(step, row)}
 
     def _reached_outcome(self, step: Step, row: Row) -> Expression:
         """What becomes of a row whose period is over: stopped by something, or due."""
