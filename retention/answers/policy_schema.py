@@ -182,6 +182,12 @@ def _accepted_masks() -> Iterator[Node]:
         "minItems": 2,
         "maxItems": 2,
     }
+    places = {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": "^\\$[.\\[]"},
+        "additionalProperties": {"$ref": "#/$defs/mask"},
+    }
     forms: list[tuple[str, Node, object]] = [
         ("text", {"type": "string"}, "a"),
         ("template", {"type": "string"}, "a{id}"),
@@ -193,7 +199,7 @@ def _accepted_masks() -> Iterator[Node]:
         ("keep_first", _WHOLE, 1),
         ("keep_last", _WHOLE, 2),
         ("one_of", _TEXT, "<18|18-29|30-49|50+"),
-        ("json", {"type": "object", "minProperties": 1}, {"$.a": "null"}),
+        ("json", places, {"$.a": "null"}),
     ]
     for key, node, example in forms:
         if _reads({"anonymize": {"a": {key: example}}}):

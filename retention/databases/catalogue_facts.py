@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from retention.planning.schema import TableKind
+from retention.databases.reflected_columns import ColumnFacts
+from retention.planning.schema import Check, TableKind
 
 
 class CatalogueFacts:
@@ -16,6 +17,13 @@ class CatalogueFacts:
         self.obstacles: dict[str, str] = {}
         self.without_rowid: set[str] = set()
         self.unique: dict[str, list[tuple[str, ...]]] = {}
+        self.expressions: dict[str, list[str]] = {}
+        self.checks: dict[str, list[Check]] = {}
+        self.columns: dict[tuple[str, str], ColumnFacts] = {}
+
+    def of(self, table: str, column: str) -> ColumnFacts:
+        """What the catalogue knows of a column; nothing where it was not asked."""
+        return self.columns.get((table, column), ColumnFacts())
 
 
 def catalogue_facts(connection: sa.Connection, dialect: str, schema: str | None) -> CatalogueFacts:
@@ -77,6 +85,33 @@ def _postgresql(connection: sa.Connection, schema: str | None, facts: CatalogueF
         if triggers:
             facts.triggers[name] = triggers.split(",")
 
+    _postgresql_columns(connection, schema, facts)
+
+
+def _postgresql_columns(
+    connection: sa.Connection, schema: str | None, facts: CatalogueFacts
+) -> None:
+    """Types as SQL names them, the lengths of domains, CHECK constraints."""
+    columns = sa.text(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),"
+        " i.character_maximum_length"
+        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN information_schema.columns i ON i.table_schema = n.nspname"
+        "  AND i.table_name = c.relname AND i.column_name = a.attname"
+        " WHERE n.nspname = :schema AND a.attnum > 0 AND i.domain_name IS NOT NULL"
+    )
+    for table, column, name, length in connection.execute(columns, {"schema": schema}):
+        facts.columns[(table, column)] = ColumnFacts(name, length)
+    checks = sa.text(
+        "SELECT c.relname, k.conname, pg_get_expr(k.conbin, k.conrelid)"
+        " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = :schema AND k.contype = 'c' ORDER BY k.conname"
+    )
+    for table, name, text in connection.execute(checks, {"schema": schema}):
+        facts.checks.setdefault(table, []).append(Check(name, text))
+
 
 def _mariadb(connection: sa.Connection, schema: str | None, facts: CatalogueFacts) -> None:
     tables = sa.text(
@@ -100,6 +135,32 @@ def _mariadb(connection: sa.Connection, schema: str | None, facts: CatalogueFact
     for table, name in connection.execute(triggers):
         facts.triggers.setdefault(table, []).append(name)
 
+    _mariadb_columns(connection, facts)
+
+
+def _mariadb_columns(connection: sa.Connection, facts: CatalogueFacts) -> None:
+    """Types the inspector does not know, ON UPDATE, collations, CHECK constraints."""
+    checks = sa.text(
+        "SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints"
+        " WHERE constraint_schema = DATABASE() ORDER BY constraint_name"
+    )
+    documents: set[tuple[str, str]] = set()
+    for table, name, text in connection.execute(checks):
+        if text == f"json_valid(`{name}`)":
+            documents.add((table, name))
+        else:
+            facts.checks.setdefault(table, []).append(Check(name, text))
+    columns = sa.text(
+        "SELECT table_name, column_name, data_type, extra, collation_name,"
+        " IF(data_type = 'tinytext', 255, NULL)"
+        " FROM information_schema.columns WHERE table_schema = DATABASE()"
+    )
+    for table, column, name, extra, collation, length in connection.execute(columns):
+        kind = "json" if (table, column) in documents else str(name)
+        renews = "on update" in str(extra).lower()
+        found = ColumnFacts(kind, length, renews, str(collation or ""))
+        facts.columns[(table, column)] = found
+
 
 def _sqlite(connection: sa.Connection, schema: str | None, facts: CatalogueFacts) -> None:
     query = sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
@@ -112,7 +173,12 @@ def _sqlite(connection: sa.Connection, schema: str | None, facts: CatalogueFacts
                 facts.without_rowid.add(name)
             if text.startswith("CREATE VIRTUAL TABLE"):
                 facts.obstacles[name] = "is a virtual table; name the table behind it"
+        elif kind == "index" and str(sql or "").upper().startswith("CREATE UNIQUE"):
+            facts.expressions.setdefault(table, []).append(str(sql).partition("(")[2])
     _sqlite_unique(connection, facts)
+    for table in sa.inspect(connection).get_table_names():
+        found = sa.inspect(connection).get_check_constraints(table)
+        facts.checks[table] = [Check(str(it["name"] or ""), str(it["sqltext"])) for it in found]
 
 
 def _sqlite_unique(connection: sa.Connection, facts: CatalogueFacts) -> None:

@@ -16,8 +16,10 @@ from retention.connections import sqlite_file
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.dialects.mariadb import MariaDB
 from retention.databases.dialects.postgresql import PostgreSQL
-from retention.databases.dialects.sqlite import SQLite, network_of
+from retention.databases.dialects.sqlite import SQLite
+from retention.databases.dialects.sqlite_functions import register
 from retention.databases.faults import CONNECTING, database_faults
+from retention.databases.mask_trials import refused_masks, truncated_columns
 from retention.databases.reflection import reflect, sample
 from retention.errors import Busy, SchemaError, UsageError
 from retention.planning.clocks import TYPED
@@ -100,9 +102,13 @@ class Database:
             found = reflect(connection)
             if policy is None:
                 return found
-            wanted = list(_clock_columns(policy, self.name, found))
+            wanted = [
+                *_clock_columns(policy, self.name, found),
+                *truncated_columns(policy, self.name, found),
+            ]
             samples = sample(connection, found, wanted)
-        return replace(found, samples=samples)
+            refusals = refused_masks(connection, policy, self.name, found)
+        return replace(found, samples=samples, refusals=refusals)
 
     def identity(self, connection: sa.Connection) -> str:
         """What tells this database from a copy of it in another place."""
@@ -182,7 +188,7 @@ def _listen(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _functions(connection: Any, _: Any) -> None:
-        connection.create_function("retention_network", 4, network_of, deterministic=True)
+        register(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,14 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import types
-from sqlalchemy.dialects import postgresql
 
 from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
 from retention.databases.partitions import folded_references, folded_tables, partitions_of
+from retention.databases.reflected_columns import column_of
 from retention.databases.sql import row_of
 from retention.planning.clocks import shape_of
 from retention.planning.schema import (
-    Column,
     ColumnKind,
     ColumnSample,
     Reference,
@@ -27,21 +27,6 @@ from retention.planning.schema import (
 
 OURS = ("retention_marker", "retention_hold", "retention_event", "retention_restriction")
 SAMPLE_ROWS = 1_000
-_KINDS: tuple[tuple[type[types.TypeEngine[Any]], ColumnKind], ...] = (
-    (types.Boolean, ColumnKind.BOOLEAN),
-    (types.DateTime, ColumnKind.TIMESTAMP),
-    (types.Date, ColumnKind.DATE),
-    (types.Integer, ColumnKind.INTEGER),
-    (types.Float, ColumnKind.FLOAT),
-    (types.Numeric, ColumnKind.DECIMAL),
-    (types.Uuid, ColumnKind.UUID),
-    (types.JSON, ColumnKind.JSON),
-    (postgresql.INET, ColumnKind.INET),
-    (postgresql.CIDR, ColumnKind.INET),
-    (types.LargeBinary, ColumnKind.BINARY),
-    (types.Enum, ColumnKind.TEXT),
-    (types.String, ColumnKind.TEXT),
-)
 
 
 def reflect(connection: sa.Connection) -> Schema:
@@ -109,8 +94,13 @@ def _tables(
         yield Table(
             full,
             {
-                column["name"]: _column(column, declared.get((name, column["name"])))
-                for column in found
+                item["name"]: column_of(
+                    item,
+                    dialect,
+                    facts.of(name, item["name"]),
+                    declared.get((name, item["name"]), ""),
+                )
+                for item in found
             },
             primary,
             kind,
@@ -123,15 +113,26 @@ def _tables(
             tuple(facts.triggers.get(name, ())),
             _address(dialect, kind, name, {column["name"] for column in found}, facts),
             facts.obstacles.get(name, ""),
+            _partly_unique(listed, facts.expressions.get(name, []), [it["name"] for it in found]),
+            tuple(facts.checks.get(name, ())),
         )
 
 
 def _plainly_unique(index: Any) -> bool:
-    return (
-        bool(index.get("unique"))
-        and None not in index["column_names"]
-        and not index.get("dialect_options", {}).get("postgresql_where")
-    )
+    return bool(index.get("unique")) and None not in index["column_names"] and not _partial(index)
+
+
+def _partial(index: Any) -> bool:
+    return any(name.endswith("_where") for name in index.get("dialect_options", {}))
+
+
+def _partly_unique(listed: Any, expressions: list[str], columns: list[str]) -> frozenset[str]:
+    """Columns of unique indexes over some rows only, and words of those over expressions."""
+    unique = [index for index in listed if index.get("unique")]
+    names = {name for index in unique if _partial(index) for name in index["column_names"]}
+    texts = [text for index in unique for text in index.get("expressions", ()) if text]
+    words = {word.lower() for text in (*texts, *expressions) for word in re.findall(r"\w+", text)}
+    return frozenset(name for name in columns if name in names or name.lower() in words)
 
 
 def _address(
@@ -158,33 +159,6 @@ def _unknown_types(
         return {}
     found = declared_types(connection, dialect, schema)
     return {place: found[place] for place in unknown & set(found)}
-
-
-def _column(column: Any, declared: str | None) -> Column:
-    kind = _kind(column["type"])
-    return Column(
-        column["name"],
-        kind,
-        declared or _type_text(column["type"]),
-        bool(column.get("nullable", True)),
-        getattr(column["type"], "length", None) if kind is ColumnKind.TEXT else None,
-        bool(column.get("computed")),
-    )
-
-
-def _kind(type_: types.TypeEngine[Any]) -> ColumnKind:
-    if isinstance(type_, types.DateTime) and getattr(type_, "timezone", False):
-        return ColumnKind.TIMESTAMPTZ
-    if type_.__class__.__name__.upper() in ("TINYINT",) and getattr(type_, "display_width", 0) == 1:
-        return ColumnKind.INTEGER
-    return next((kind for known, kind in _KINDS if isinstance(type_, known)), ColumnKind.OTHER)
-
-
-def _type_text(type_: types.TypeEngine[Any]) -> str:
-    try:
-        return str(type_)
-    except Exception:
-        return type_.__class__.__name__
 
 
 def _references(

@@ -19,6 +19,16 @@ def bind(value: object) -> Expression:
     return sa.bindparam(None, value, type_=NullType(), unique=True)
 
 
+def written(text: object) -> Expression:
+    """SQL written out: a number or a word of ours, never a value of the user's."""
+    return sa.literal_column(str(text))
+
+
+def over(value: Expression, count: Expression) -> Expression:
+    """A division as the engine does it: SQLAlchemy's own would turn whole numbers into decimals."""
+    return value.op("/", precedence=8)(count)
+
+
 def row_of(table: Table) -> sa.TableClause:
     """The table as a row source; names come from reflection and are quoted by the dialect."""
     names = [*table.columns]

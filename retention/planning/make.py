@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from retention.errors import PolicyError, Problem
-from retention.planning.check import contradictions, mask_faults, reference_faults, warnings
+from retention.planning.check import contradictions, reference_faults, warnings
+from retention.planning.mask_checks import mask_faults, mask_warnings
 from retention.planning.order import in_order
 from retention.planning.plan import CycleFault, Plan
 from retention.planning.references import Fault, with_declared
@@ -61,7 +62,7 @@ def plan_and_problems(
             *mask_faults(plan),
             *reference_faults(policy, plan),
         ]
-        cautions += warnings(policy, plan)
+        cautions += [*warnings(policy, plan), *mask_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)
     return ordered, tuple(_problems(policy, faults, cautions))
 

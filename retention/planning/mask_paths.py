@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from retention.planning.clocks import ClockFault
+from retention.planning.mask_fitting import fitted
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import PathFault, resolve, resolve_table
 from retention.planning.schema import Reference, Schema
@@ -20,8 +22,9 @@ def masks_of(schema: Schema, rule: Rule) -> Found:
                 removals.append(_removal(schema, rule.table, name))
             else:
                 path = resolve(schema, rule.table, name, children=True)
-                masks.append(ColumnMask(path.hops, path.table, path.column, mask))
-        except PathFault as fault:
+                held = fitted(schema, path, mask, rule)
+                masks.append(ColumnMask(path.hops, path.table, path.column, held))
+        except (PathFault, ClockFault) as fault:
             faults.append(str(fault))
     return tuple(masks), tuple(removals), faults
 

@@ -23,6 +23,7 @@ class ColumnKind(StrEnum):
     UUID = "uuid"
     JSON = "json"
     INET = "inet"
+    ARRAY = "array"
     BINARY = "binary"
     OTHER = "other"
 
@@ -37,7 +38,12 @@ class TableKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `length` in characters where the database limits it."""
+    """One column; `length` in characters where the database limits it.
+
+    `choices`: the values of an enum. `whole`: the least and greatest whole number it can hold.
+    `renews_itself`: the database sets it anew with every UPDATE that does not set it. `collation`:
+    where expressions must be given it (MariaDB).
+    """
 
     name: str
     kind: ColumnKind
@@ -45,11 +51,26 @@ class Column:
     nullable: bool = True
     length: int | None = None
     generated: bool = False
+    choices: tuple[str, ...] = ()
+    whole: tuple[int, int] | None = None
+    renews_itself: bool = False
+    collation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A CHECK constraint: its name, '' where it has none, and its condition as SQL."""
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table. `name` is how policies name it: with its schema where that is not the default."""
+    """One table. `name` is how policies name it: with its schema where that is not the default.
+
+    `partly_unique`: columns that a unique index reads which covers some rows only, or expressions.
+    """
 
     name: str
     columns: Mapping[str, Column]
@@ -62,6 +83,8 @@ class Table:
     triggers: tuple[str, ...] = ()
     row_address: str | None = None
     obstacle: str = ""
+    partly_unique: frozenset[str] = frozenset()
+    checks: tuple[Check, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -110,6 +133,7 @@ class Schema:
     """Everything the plan needs to know of one database.
 
     `partitions` names the partitioned table of each partition; partitions are no tables here.
+    `refusals`: by table, column and mask, why the column cannot hold the mask's one value.
     """
 
     dialect: str
@@ -118,6 +142,7 @@ class Schema:
     enrolled: bool = False
     samples: Mapping[tuple[str, str], ColumnSample] = field(default_factory=dict)
     partitions: Mapping[str, str] = field(default_factory=dict)
+    refusals: Mapping[tuple[str, str, object], str] = field(default_factory=dict)
 
     def referring_to(self, table: str) -> Iterator[Reference]:
         """References whose parent is `table`."""

@@ -8,13 +8,16 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from retention.databases.sql import Expression, Row, Truth, bind
+from retention.databases.sql import Expression, Row, Truth, bind, is_true
 from retention.planning.clocks import ClockForm
 from retention.planning.schema import Column, ColumnKind, Table
 from retention.policies.calendar import Cutoff
-from retention.policies.masking import Network
+from retention.policies.masking.forms import Network
+from retention.policies.masking.json_paths import JsonPath
 
 _NO_TIME = timedelta(0)
+EARLIEST_EPOCH = -30_610_224_000
+LATEST_EPOCH = 253_402_300_799
 
 
 class Dialect:
@@ -25,6 +28,7 @@ class Dialect:
     data_modifying_ctes = False
     locks_rows = True
     has_broken_dates = False
+    dates_are_text = False
 
     def as_text(self, value: Expression) -> Expression:
         """The value as text, the same each time it is asked."""
@@ -91,21 +95,109 @@ class Dialect:
             return moment.astimezone(UTC)
         return wall_time(moment, stored_in)
 
-    def truncated(self, value: Expression, column: Column, unit: str) -> Expression:
-        """A date or timestamp cut to the start of its unit."""
-        raise NotImplementedError
-
-    def network(self, value: Expression, column: Column, mask: Network) -> Expression:
-        """An address cut to its network; NULL (or '' in a NOT NULL column) for anything else."""
-        raise NotImplementedError
-
-    def rounded(self, value: Expression, step: int) -> Expression:
-        """A number rounded down to a multiple of `step`."""
-        return sa.func.floor(value / float(step)) * step
+    # -- masks: each gives NULL for a value that it cannot read -----------------------------------
 
     def prefix(self, value: Expression, length: int) -> Expression:
         """The first characters of a text."""
         return sa.func.substr(value, 1, length)
+
+    def last(self, value: Expression, length: int) -> Expression:
+        """The last characters of a text."""
+        return sa.func.right(value, length)
+
+    def as_column(self, value: Expression, column: Column) -> Expression:
+        """Text that can stand beside the column's own values in one expression."""
+        return value
+
+    def cut_date(self, value: Expression, column: Column, unit: str) -> Expression:
+        """A date or timestamp cut to the start of its unit."""
+        raise NotImplementedError
+
+    def cut_text(self, value: Expression, unit: str) -> Expression:
+        """ISO text cut to the start of its unit, written as it was: with `T`, with its offset."""
+        kept = {"day": 10, "month": 7, "year": 4, "decade": 3}[unit]
+        rest = {"day": "", "month": "-01", "year": "-01-01", "decade": "0-01-01"}[unit]
+        tail = self.offset_of(value, offsets=True)
+        size = self.length(value) - self.length(tail)
+        start = [sa.func.substr(value, 1, kept), bind(rest), sa.func.substr(value, 11, 1)]
+        return sa.case(
+            (sa.not_(is_true(self.valid_iso(value, offsets=True))), sa.null()),
+            (size == 10, self.concatenated(start[:2])),
+            (size == 16, self.concatenated([*start, bind("00:00"), tail])),
+            else_=self.concatenated([*start, bind("00:00:00"), tail]),
+        )
+
+    def cut_epoch(self, value: Expression, column: Column, unit: str, ticks: int) -> Expression:
+        """A count of ticks since 1970, `ticks` a second, cut to the start of its unit in UTC."""
+        raise NotImplementedError
+
+    def network(self, value: Expression, mask: Network) -> Expression:
+        """An address in text, cut to its network; a zone (`%eth0`) goes."""
+        raise NotImplementedError
+
+    def network_of_inet(self, value: Expression, column: Column, mask: Network) -> Expression:
+        """An address in a column made for addresses, cut to its network."""
+        return self.network(self.as_text(value), mask)
+
+    def rounded(self, value: Expression, column: Column, step: int) -> Expression:
+        """A number cut to a multiple of `step`, towards zero."""
+        return value - value % sa.literal_column(str(step))
+
+    def plain_number(self, text: Expression) -> Truth:
+        """TRUE for text such as `34`, `-3` or `34.50`, of up to fifteen digits before the point."""
+        raise NotImplementedError
+
+    def whole_part(self, text: Expression) -> Expression:
+        """The digits of a plain number before its point, as a whole number."""
+        raise NotImplementedError
+
+    # -- JSON documents: `at` is a place such as `$."customer"."email"` ---------------------------
+
+    def json_readable(
+        self, value: Expression, column: Column, paths: tuple[JsonPath, ...]
+    ) -> Truth:
+        """TRUE for JSON in which no key on the way to `paths` stands twice."""
+        raise NotImplementedError
+
+    def json_document(
+        self, value: Expression, column: Column, paths: tuple[JsonPath, ...]
+    ) -> Expression:
+        """A readable document as the functions below take it."""
+        return value
+
+    def json_is(self, document: Expression, at: JsonPath, kind: str) -> Truth:
+        """TRUE where a string, number, boolean, null, array or object stands there."""
+        raise NotImplementedError
+
+    def json_text(self, document: Expression, at: JsonPath) -> Expression:
+        """The string or number that stands there, as text."""
+        raise NotImplementedError
+
+    def json_part(self, document: Expression, at: JsonPath) -> Expression:
+        """What stands there, as JSON text."""
+        raise NotImplementedError
+
+    def json_same(self, document: Expression, at: JsonPath, text: str) -> Truth:
+        """TRUE where this JSON, written without spaces, stands there."""
+        raise NotImplementedError
+
+    def json_string(self, text: Expression) -> Expression:
+        """Text as a JSON string."""
+        raise NotImplementedError
+
+    def json_replaced(
+        self, document: Expression, values: list[tuple[JsonPath, Expression]]
+    ) -> Expression:
+        """The document with other JSON, as text, in those of the places that are there."""
+        raise NotImplementedError
+
+    def as_json(self, text: Expression, column: Column) -> Expression:
+        """JSON text as the column's type."""
+        return text
+
+    def json_stored(self, document: Expression, column: Column) -> Expression:
+        """The document as its column keeps it."""
+        return document
 
     def concatenated(self, parts: list[Expression]) -> Expression:
         """Text parts joined; a NULL part counts as ''."""

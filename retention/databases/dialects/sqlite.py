@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.dialect import Dialect, iso_text, wall_time
-from retention.databases.sql import Expression, Truth, all_of, bind, is_true
+from retention.databases.dialects.dialect import iso_text, wall_time
+from retention.databases.dialects.sqlite_masks import SQLiteMasks
+from retention.databases.sql import Expression, Truth, all_of, bind
 from retention.planning.clocks import ClockForm
 from retention.planning.schema import Column
 from retention.policies.calendar import Cutoff
-from retention.policies.masking import Network
 
 _TIMED = "??????????[ T][0-9][0-9]:[0-9][0-9]*"
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*"
@@ -22,11 +21,12 @@ def _glob(value: Expression, pattern: str) -> Truth:
     return value.op("GLOB", return_type=sa.Boolean())(bind(pattern))
 
 
-class SQLite(Dialect):
+class SQLite(SQLiteMasks):
     """SQLite 3.35 or later (RETURNING)."""
 
     name = "sqlite"
     locks_rows = False
+    dates_are_text = True
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:
         """`date()` with a modifier keeps real days only; `julianday()` knows every time of day."""
@@ -89,33 +89,3 @@ class SQLite(Dialect):
 
     def instant(self, moment: datetime, form: ClockForm, stored_in: str) -> object:
         return iso_text(wall_time(moment, stored_in))
-
-    def truncated(self, value: Expression, column: Column, unit: str) -> Expression:
-        """Text stays text of the same length class: a date stays a date."""
-        kept = {"day": 10, "month": 7, "year": 4, "decade": 3}[unit]
-        rest = {"day": "", "month": "-01", "year": "-01-01", "decade": "0-01-01"}[unit]
-        day = sa.func.substr(value, 1, kept).concat(bind(rest))
-        return sa.case(
-            (sa.not_(is_true(self.valid_iso(value, offsets=True))), sa.null()),
-            (sa.func.length(value) > 10, day.concat(bind(" 00:00:00"))),
-            else_=day,
-        )
-
-    def network(self, value: Expression, column: Column, mask: Network) -> Expression:
-        """Through a function of ours, registered on the connection."""
-        return sa.func.retention_network(value, mask.v4, mask.v6, int(column.nullable))
-
-    def rounded(self, value: Expression, step: int) -> Expression:
-        return sa.func.cast(sa.func.round(value / float(step) - 0.5), sa.Integer()) * step
-
-
-def network_of(value: Any, v4: int, v6: int, nullable: int) -> str | None:
-    """The network of an address in text; NULL or '' for anything else."""
-    import ipaddress
-
-    try:
-        address = ipaddress.ip_interface(str(value)).ip
-    except ValueError:
-        return None if nullable else ""
-    width = v4 if address.version == 4 else v6
-    return str(ipaddress.ip_network((address, width), strict=False).network_address)

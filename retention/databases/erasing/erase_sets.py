@@ -12,6 +12,7 @@ from retention.databases.erasing.restricting import entries_for, into, moved_col
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined, row_of
+from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
@@ -153,7 +154,8 @@ class SetEraser:
             key = table.key
             for gone in self.unused.leaving.gone(reference.table):
                 condition = sa.and_(condition, sa.not_(within(row, key, gone, key)))
-            values = {name: sa.null() for name in reference.columns}
+            values = kept_columns(table, row)
+            values |= {name: sa.null() for name in reference.columns}
             count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
             if count:
                 taken.detached[table.name] = taken.detached.get(table.name, 0) + count
@@ -203,6 +205,7 @@ class SetEraser:
             connection.execute(into(self.plan, step, sa.select(*columns).where(here)))
             count = connection.execute(sa.delete(row).where(here)).rowcount
         elif values := values_of(step):
+            values = {**kept_columns(self.table, row), **values}
             count = connection.execute(sa.update(row).where(here).values(values)).rowcount
         else:
             count = connection.execute(entries_for(self.plan, self.dialect, step, doomed)).rowcount

@@ -5,18 +5,22 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Expression, Row, Truth, bind
+from retention.databases.sql import Expression, Row, Truth, bind, written
+from retention.databases.statements.mask_json import MaskJson
+from retention.databases.statements.mask_values import MaskValues
 from retention.planning.schema import Column, ColumnKind, Table
-from retention.policies.masking import (
+from retention.policies.masking.forms import (
     Constant,
+    Empty,
+    Json,
+    JsonConstant,
     Mask,
-    Network,
     Null,
-    Prefix,
-    Round,
     Template,
-    Truncate,
 )
+
+_NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
+_TEXTUAL = (ColumnKind.TEXT, ColumnKind.OTHER)
 
 
 class MaskSql:
@@ -24,46 +28,67 @@ class MaskSql:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.values = MaskValues(dialect)
+        self.documents = MaskJson(dialect)
 
     def masked(self, row: Row, table: Table, column: Column, mask: Mask) -> Expression:
         """What the column becomes."""
+        if isinstance(mask, Null):
+            return sa.null()
+        return self.dialect.as_column(self._masked(row, table, column, mask), column)
+
+    def _masked(self, row: Row, table: Table, column: Column, mask: Mask) -> Expression:
         value = row.c[column.name]
         match mask:
-            case Null():
-                return sa.null()
-            case Constant(constant):
-                return bind(constant)
-            case Template(_, parts):
-                return self._template(row, table, parts)
-            case Truncate(unit):
-                return self.dialect.truncated(value, column, unit)
-            case Network():
-                return self.dialect.network(value, column, mask)
-            case Prefix(length):
-                return self.dialect.prefix(value, length)
-            case Round(step):
-                return self.dialect.rounded(value, step)
+            case Empty():
+                return self._empty(value, column)
+            case Constant():
+                return self.values.constant(column, mask)
+            case JsonConstant(text):
+                return bind(text)
+            case Json():
+                return self.documents.masked(row, table, column, mask)
+            case Template():
+                return self.values.changed(value, column, mask, row, table)
+        return self._or_nothing(self.values.changed(value, column, mask, row, table), value, column)
 
     def differs(self, row: Row, table: Table, column: Column, mask: Mask) -> Truth:
         """TRUE where the column is not yet masked; a NULL has nothing left to mask.
 
-        Only "null" and constants apply to a NULL at all: masking must not invent a value where
-        there was none, so a NULL stays NULL.
+        Masking must not invent a value where there was none, so a NULL stays NULL.
         """
         value = row.c[column.name]
         present = value.is_not(None)
         if isinstance(mask, Null):
             return present
+        if isinstance(mask, Json):
+            return self.documents.differs(row, table, column, mask)
         wanted = self.masked(row, table, column, mask)
         return sa.and_(present, sa.not_(self.dialect.same(value, wanted, column)))
 
-    def _template(self, row: Row, table: Table, parts: tuple[tuple[bool, str], ...]) -> Expression:
-        pieces = [
-            self._text_of(row, table.columns[part]) if is_column else bind(part)
-            for is_column, part in parts
-        ]
-        return self.dialect.concatenated(pieces)
+    def _or_nothing(self, changed: Expression, value: Expression, column: Column) -> Expression:
+        """What cannot be read goes: NULL, or what is nothing where NULL cannot stand. '' stays."""
+        if column.kind in _NUMBERS:
+            return changed if column.nullable else sa.func.coalesce(changed, written(0))
+        if column.kind not in _TEXTUAL and not self.dialect.dates_are_text:
+            return changed
+        nothing = sa.null() if column.nullable else bind("")
+        blank = self.dialect.same(value, bind(""), column)
+        return sa.case((blank, bind("")), else_=sa.func.coalesce(changed, nothing))
 
-    def _text_of(self, row: Row, column: Column) -> Expression:
-        value = row.c[column.name]
-        return value if column.kind is ColumnKind.TEXT else self.dialect.as_text(value)
+    def _empty(self, value: Expression, column: Column) -> Expression:
+        match column.kind:
+            case ColumnKind.JSON:
+                start = sa.func.substr(sa.func.ltrim(self.dialect.as_text(value)), 1, 1)
+                empty = sa.case((start == bind("["), bind("[]")), else_=bind("{}"))
+                return self.dialect.as_json(empty, column)
+            case ColumnKind.ARRAY:
+                return bind("{}")
+            case ColumnKind.BINARY:
+                return bind(b"")
+        return bind("")
+
+
+def kept_columns(table: Table, row: Row) -> dict[str, Expression]:
+    """Columns that the database sets anew with every UPDATE, as they are: a clock may read them."""
+    return {name: row.c[name] for name, column in table.columns.items() if column.renews_itself}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, is_true
 from retention.databases.statements.facts import Facts
-from retention.databases.statements.mask_sql import MaskSql
+from retention.databases.statements.mask_sql import MaskSql, kept_columns
 from retention.databases.statements.rows import Alive, all_alive
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop, turned
@@ -102,6 +102,7 @@ class Masking(Facts):
             values[mask.column] = sa.case(
                 (is_true(self.still_to_mask(mask, row)), masked), else_=row.c[mask.column]
             )
+            values = {**kept_columns(table, row), **values}
         return values
 
 

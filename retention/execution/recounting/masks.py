@@ -5,11 +5,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from retention.planning.schema import Column, ColumnKind
 from retention.policies.masking import (
+    Bands,
     Constant,
+    Empty,
+    Json,
+    JsonConstant,
+    KeepLast,
     Mask,
     Network,
     Null,
@@ -19,20 +25,25 @@ from retention.policies.masking import (
     Truncate,
 )
 
-_MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00(?::?00)?)?)?"
+_MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?"
 _CUT = {
     "day": r"\d{4,}-\d\d-\d\d",
     "month": r"\d{4,}-\d\d-01",
     "year": r"\d{4,}-01-01",
     "decade": r"\d{3,}0-01-01",
 }
-_BEYOND = re.compile(r"-?infinity|.* BC", re.ASCII)
-_UNREAD = (ColumnKind.JSON, ColumnKind.BINARY, ColumnKind.OTHER)
+# "no date", the first second that a MariaDB TIMESTAMP can hold, and what lies beyond years
+_BEYOND = re.compile(r"-?infinity|.* BC|0000-00-00.*|1970-01-01 00:00:01(?:\.0+)?", re.ASCII)
+_FIRST_DAY = datetime(1970, 1, 1)
+_LOWEST = -(2**31)
+_UNREAD = (ColumnKind.JSON, ColumnKind.ARRAY, ColumnKind.BINARY, ColumnKind.OTHER)
 _TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
 
 def can_be_read(mask: Mask, column: Column) -> bool:
     """False where a value cannot be compared here: the same JSON has many spellings."""
+    if isinstance(mask, Json | JsonConstant):
+        return False
     return isinstance(mask, Null) or column.kind not in _UNREAD
 
 
@@ -48,18 +59,39 @@ def is_masked(mask: Mask, text: str | None, others: Mapping[str, str | None]) ->
         case Template(_, parts):
             wanted = "".join((others[part] or "") if column else part for column, part in parts)
             return text.rstrip(" ") == wanted.rstrip(" ")
+        case Empty():
+            return not text.strip(" ")
+        case Truncate() | Network() | Bands() if not text.strip(" "):
+            return True
+        case Truncate(unit, ticks) if ticks:
+            return _is_cut_count(text, unit, ticks)
         case Truncate(unit):
             cut = re.fullmatch(_CUT[unit] + _MIDNIGHT, text, re.ASCII)
             return cut is not None or _BEYOND.fullmatch(text) is not None
         case Network():
             return _is_network(text, mask)
-        case Prefix(length):
-            return len(text) <= length
+        case Prefix(length) | KeepLast(length):
+            return len(text.rstrip(" ")) <= length
         case Round(step):
             return _is_multiple(text, step)
+        case Bands():
+            return text.rstrip(" ") in mask.names
+    return False
 
 
-def _is_constant(text: str, value: str | int | float | bool) -> bool:
+def _is_cut_count(text: str, unit: str, ticks: int) -> bool:
+    """A count since 1970 at the start of its unit; the lowest number stands for those below it."""
+    try:
+        seconds, rest = divmod(Decimal(text), ticks)
+        moment = _FIRST_DAY + timedelta(seconds=int(seconds))
+    except (InvalidOperation, OverflowError):
+        return False
+    cut = re.fullmatch(_CUT[unit] + _MIDNIGHT, str(moment), re.ASCII)
+    return (not rest and cut is not None) or Decimal(text) in (0, _LOWEST)
+
+
+def _is_constant(text: str, value: str | int | float | date) -> bool:
+    value = str(value) if isinstance(value, date) else value
     if isinstance(value, str):
         # a DATE shows a constant without the time it was written with, a CHAR(n) with spaces
         return text.rstrip(" ") == value.rstrip(" ") or _same_day(text, value)
@@ -77,13 +109,12 @@ def _same_day(text: str, value: str) -> bool:
 
 
 def _is_network(text: str, mask: Network) -> bool:
-    if not text:
-        return True
     try:
         address = ipaddress.ip_interface(text).ip
     except ValueError:
         return False
-    width = mask.v4 if address.version == 4 else mask.v6
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    width = mask.v4 if address.version == 4 else 96 + mask.v4 if inner else mask.v6
     return ipaddress.ip_network((address, width), strict=False).network_address == address
 
 

@@ -1,0 +1,119 @@
+"""Whole nights of masking: what is masked stays masked, and nothing else of the row is touched."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from project import Project
+
+RULE = """
+[rules.people]
+table = "people"
+start = "closed_at"
+anonymize_after = "1 year"
+[rules.people.anonymize]
+"""
+FORMS = """
+name = { keep_first = 1 }
+phone = { keep_last = 2 }
+ip = { network = [24, 48] }
+age = { one_of = "<18|18-29|30-49|50+" }
+seen = { truncate = "year" }
+income = { round = 1000 }
+details = { json = { "$.customer.email" = "null", "$.device.ip" = { network = [24, 48] } } }
+tags = "empty"
+"""
+
+
+def types(project: Project) -> dict[str, str]:
+    """Column types that the engines spell differently."""
+    return {
+        "sqlite": {"ts": "datetime", "json": "text", "on_update": ""},
+        "postgresql": {"ts": "timestamp", "json": "jsonb", "on_update": ""},
+        "mysql": {
+            "ts": "datetime",
+            "json": "json",
+            "on_update": "on update current_timestamp",
+        },
+    }[project.dialect]
+
+
+def people(project: Project) -> None:
+    """Three people, two of whom left long ago."""
+    project.sql(
+        "create table people (id integer primary key, closed_at {ts} null, name varchar(40),"
+        " phone varchar(20), ip varchar(45), age varchar(10), seen bigint, income integer,"
+        " details {json}, tags {json} not null)".format(**types(project))
+    )
+    details = json.dumps({"customer": {"email": "a@b.c", "id": 7}, "device": {"ip": "10.1.2.3"}})
+    for key, closed in ((1, "'2020-01-01'"), (2, "'2020-01-01'"), (3, "null")):
+        project.sql(
+            f"insert into people values ({key}, {closed}, 'Åse', '+47 91234567', '::ffff:10.1.2.3',"
+            f" '34', 1600000000123, 523999, '{details}', '[1]')"
+        )
+
+
+@pytest.mark.parametrize("details", ["{", '{"customer": {"email": "x@y.z"}, "customer": {}}'])
+def test_every_form_is_carried_out_and_known_again(project: Project, details: str) -> None:
+    """What a night masks, the plan of the next night counts as done; broken JSON stops nothing."""
+    people(project)
+    if project.dialect == "sqlite":
+        project.sql(f"update people set details = '{details}' where id = 2")
+    project.policy(RULE + FORMS)
+    project.enroll()
+    assert project.plan("2026-06-01")["people anonymize"]["due"] == 2
+    assert project.night("2026-06-01")["people anonymize"]["anonymized"] == 2
+    found = project.rows(
+        "select name, phone, ip, age, seen, income, details, tags from people where id = 1"
+    )[0]
+    assert found[:6] == ("Å", "67", "::ffff:10.1.2.0", "30-49", 1577836800000, 523000)
+    document, tags = (json.loads(it or '""') if isinstance(it, str) else it for it in found[6:])
+    assert document == {"customer": {"email": None, "id": 7}, "device": {"ip": "10.1.2.0"}}
+    assert tags in ([], "")
+    if project.dialect == "sqlite":
+        assert project.value("select details from people where id = 2") == "{}"
+    assert project.value("select name from people where id = 3") == "Åse"
+    assert project.plan("2026-06-02")["people anonymize"]["due"] == 0
+    assert project.night("2026-06-02")["people anonymize"]["anonymized"] == 0
+
+
+def test_broken_json_in_text_of_mariadb_stops_nothing(server_project: Project) -> None:
+    """The document that cannot be read becomes {}; the others are masked."""
+    if server_project.dialect != "mysql":
+        return
+    server_project.sql(
+        "create table people (id integer primary key, closed_at datetime null, doc text)",
+        "insert into people values (1, '2020-01-01', '{\"a\": 1, \"b\": 2}'),"
+        " (2, '2020-01-01', 'a@b.c'), (3, '2020-01-01', '')",
+    )
+    server_project.policy(RULE + 'doc = { json = { "$.a" = "null" } }\n')
+    server_project.enroll()
+    assert server_project.night("2026-06-01")["people anonymize"]["anonymized"] == 2
+    found = server_project.rows("select doc from people order by id")
+    assert [json.loads(doc or '""') for (doc,) in found] == [{"a": None, "b": 2}, {}, ""]
+
+
+def test_the_time_of_change_and_dates_that_are_none_stay(server_project: Project) -> None:
+    """MariaDB sets no ON UPDATE column anew, and a zero date in the row does not stop it."""
+    if server_project.dialect != "mysql":
+        return
+    server_project.sql(
+        "set sql_mode = ''",
+        "create table people (id integer primary key, closed_at datetime null, name varchar(40),"
+        " born date, left_on date, changed timestamp not null default current_timestamp"
+        " on update current_timestamp)",
+        "insert into people values (1, '2020-01-01', 'Åse', '0000-00-00', '0000-00-00',"
+        " '2020-01-01 10:00:00'), (2, '2020-01-01', 'Bo', '1975-00-00', null,"
+        " '0000-00-00 00:00:00')",
+    )
+    server_project.policy(RULE + 'name = "null"\nborn = { truncate = "decade" }\n')
+    server_project.enroll()
+    assert server_project.night("2026-06-01")["people anonymize"]["anonymized"] == 2
+    assert server_project.rows(
+        "select name, cast(born as char), cast(left_on as char), cast(changed as char) from people"
+    ) == [
+        (None, "0000-00-00", "0000-00-00", "2020-01-01 10:00:00"),
+        (None, "1970-01-01", None, "0000-00-00 00:00:00"),
+    ]
+    assert server_project.plan("2026-06-02")["people anonymize"]["due"] == 0
