@@ -1,12 +1,13 @@
 # make demo   a small shop, and one whole night over it
 # make test   the tests, against a real SQLite, PostgreSQL and MariaDB
 # make faults the same, with hundreds of killed runs and thousands of random nights
+# make years  a year of nights over each of examples/, judged row by row
 # make lint   ruff, mypy, walls
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test faults lint clean
+.PHONY: demo test faults years lint clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,10 +42,13 @@ demo: $(VENV)/installed
 	@echo "  retention report                 every run; retention ledger verify"
 
 test: $(VENV)/tested
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not faults"
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not faults and not years"
 
 faults: $(VENV)/tested
 	$(BIN)/python -m pytest -q -m faults
+
+years: $(VENV)/tested
+	$(BIN)/python -m pytest -q -n 2 -m years
 
 lint: $(VENV)/linted
 	$(BIN)/ruff check .

@@ -6,8 +6,20 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+import pytest
 from plain_dates import due_after, plus, rolled, then, year_end
-from year import Night, Row, Shop, ended_well, live_a_year, opened, rules_of, unaccounted
+from year import (
+    MONTH,
+    Night,
+    Row,
+    Shop,
+    ended_well,
+    has_no_faults,
+    live_a_year,
+    opened,
+    rules_of,
+    unaccounted,
+)
 
 
 def live(shop: Shop) -> None:
@@ -287,6 +299,13 @@ OUTCOMES = """
 """
 
 
+def test_a_month_at_boqi(folder: Path) -> None:
+    """The first nights of the year, judged as the whole of it is."""
+    live_a_year(opened("boqi", folder), live, judge, nights=MONTH)
+    has_no_faults(folder)
+
+
+@pytest.mark.years
 def test_a_year_at_boqi(folder: Path) -> None:
     """Every night exactly the rows go whose purposes and limitation are over."""
     shop = opened("boqi", folder)

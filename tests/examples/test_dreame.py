@@ -12,11 +12,13 @@ from plain_dates import due_after, plus, rolled, then, year_end
 from year import (
     AT,
     EXAMPLES,
+    MONTH,
     Key,
     Night,
     Row,
     Shop,
     ended_well,
+    has_no_faults,
     live_a_year,
     opened,
     rules_of,
@@ -415,6 +417,13 @@ def judge(night: Night) -> None:
 # -- the tests ------------------------------------------------------------------------------------
 
 
+def test_a_month_at_dreame(folder: Path) -> None:
+    """The first nights of the year, judged as the whole of it is."""
+    live_a_year(opened(NAME, folder), live, judge, nights=MONTH)
+    has_no_faults(folder)
+
+
+@pytest.mark.years
 def test_a_year_at_dreame(folder: Path) -> None:
     """Every promise is kept on its night, for the rows it speaks of and no others."""
     shop = opened(NAME, folder)

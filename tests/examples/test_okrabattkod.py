@@ -7,8 +7,20 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from plain_dates import due_after, rolled, then
-from year import Night, Row, Shop, ended_well, live_a_year, opened, rules_of, unaccounted
+from year import (
+    MONTH,
+    Night,
+    Row,
+    Shop,
+    ended_well,
+    has_no_faults,
+    live_a_year,
+    opened,
+    rules_of,
+    unaccounted,
+)
 
 ZONE = "Europe/Stockholm"
 
@@ -261,6 +273,13 @@ OUTCOMES = """
 """
 
 
+def test_a_month_at_okrabattkod(folder: Path) -> None:
+    """The first nights of the year, judged as the whole of it is."""
+    live_a_year(opened("okrabattkod", folder), live, judge, nights=MONTH)
+    has_no_faults(folder)
+
+
+@pytest.mark.years
 def test_a_year_at_okrabattkod(folder: Path) -> None:
     """Every night exactly the rows go that somebody demanded, or nobody may keep any longer."""
     shop = opened("okrabattkod", folder)

@@ -6,8 +6,20 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
 from plain_dates import due_after, rolled, then, year_end
-from year import Night, Row, Shop, ended_well, live_a_year, opened, rules_of, unaccounted
+from year import (
+    MONTH,
+    Night,
+    Row,
+    Shop,
+    ended_well,
+    has_no_faults,
+    live_a_year,
+    opened,
+    rules_of,
+    unaccounted,
+)
 
 
 def live(shop: Shop) -> None:
@@ -241,6 +253,13 @@ OUTCOMES = """
 """
 
 
+def test_a_month_in_panyu(folder: Path) -> None:
+    """The first nights of the year, judged as the whole of it is."""
+    live_a_year(opened("panyu", folder), live, judge, nights=MONTH)
+    has_no_faults(folder)
+
+
+@pytest.mark.years
 def test_a_year_in_panyu(folder: Path) -> None:
     """Every night exactly the rows go, or lose what the books do not need, that have to."""
     shop = opened("panyu", folder)

@@ -48,6 +48,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 FIRST_NIGHT = date(2026, 1, 1)
 NIGHTS = 365
+MONTH = 31
 AT = time(2, 30)
 Key = Any
 Row = dict[str, Any]
