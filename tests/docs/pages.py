@@ -31,15 +31,20 @@ class Fate:
     words: tuple[str, ...]
     due_from: str | None
 
+    @property
+    def moved_to(self) -> str:
+        """The table in which the row is the morning after, as it was; '' where it was not moved."""
+        return self.becomes.removeprefix("moved to ") if self.becomes[:9] == "moved to " else ""
+
     def after(self, row: Row) -> Row | None:
         """The row as it is the morning after; None where it is gone."""
-        if self.becomes == "deleted":
+        if self.becomes == "deleted" or self.moved_to:
             return None
         if self.becomes == "stays":
             return row
         sets = _SETS.findall(self.becomes)
         written = ", ".join(f"{name} = {value}" for name, value in sets)
-        assert sets, f'"{self.becomes}" is none of: stays, deleted, `column = value`'
+        assert sets, f'"{self.becomes}" is none of: stays, deleted, moved to, `column = value`'
         assert written == self.becomes, f"read {written} of {self.becomes}"
         assert {name for name, _ in sets} <= set(row), f"{self.becomes}: no such column"
         return row | {name: _value(value) for name, value in sets}
