@@ -292,7 +292,9 @@ class _Resolver:
             for value, line in deadline.cutoffs
             if line is not None
         ]
-        return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {self.policy.timezone.key}"
+        zone = self.policy.timezone.key
+        zone = f"({zone})" if deadline.by else zone
+        return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {zone}"
 
     def _shown(self, line: Cutoff) -> str:
         local = line.instant.astimezone(self.policy.timezone)

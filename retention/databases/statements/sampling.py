@@ -13,7 +13,14 @@ from retention.planning.values import ValueKind, kind_of_column
 
 ROWS_AT_EACH_END = 500
 _LETTERS = 500
-_READ = (ColumnKind.TEXT, ColumnKind.OTHER, ColumnKind.JSON, ColumnKind.INTEGER, ColumnKind.DECIMAL)
+_READ = (
+    ColumnKind.TEXT,
+    ColumnKind.OTHER,
+    ColumnKind.JSON,
+    ColumnKind.ARRAY,
+    ColumnKind.INTEGER,
+    ColumnKind.DECIMAL,
+)
 # MariaDB has no text for them, and elsewhere their text says nothing
 _SHAPES = ("point", "line", "polygon", "geometry", "geography", "multi", "box", "circle", "path")
 
