@@ -204,6 +204,32 @@ class People:
         self.add(
             "claims", customer_id=dissatisfied, opened_on="2021-05-01", story="it is too bright"
         )
+        debtor = self.add(
+            "customers",
+            name="In Debt",
+            email="debt@example.no",
+            created_at="2019-01-01 12:00:00",
+            closed_at="2021-06-30 22:30:00",
+        )
+        self.add(
+            "invoices", customer_id=debtor, buyer="In Debt", issued_on="2021-05-01", amount=900
+        )
+        settled = self.add(
+            "customers",
+            name="All Settled",
+            email="settled@example.no",
+            created_at="2019-01-01 12:00:00",
+            closed_at="2021-06-30 22:30:00",
+        )
+        self.add("claims", customer_id=settled, opened_on="2022-01-01", settled_on="2022-11-30")
+        self.add(
+            "invoices",
+            customer_id=settled,
+            buyer="All Settled",
+            issued_on="2021-05-01",
+            paid_on="2024-05-01",
+            amount=300,
+        )
         self.add(
             "customers",
             name="Leap Day",

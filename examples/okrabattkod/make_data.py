@@ -172,6 +172,9 @@ class People:
                 created_at="2020-01-01 00:00:00",
                 closed_at=closed,
             )
+        for obtained in (None, "", "1970-01-01 00:00:00"):
+            email = "undated@example.se"
+            self.add("imported_contacts", source="broker", email=email, obtained_at=obtained)
         self.add(
             "accounts",
             service_id=1,

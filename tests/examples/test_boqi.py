@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from plain_dates import due_after, plus, rolled, then, year_end
 from year import (
+    FIRST_NIGHT,
     MONTH,
     Night,
     Row,
@@ -112,12 +113,11 @@ def _holds(shop: Shop) -> None:
     for table, key in list(shop.holds):
         if shop.chance.random() < 0.05:
             shop.release(table, key)
+    if shop.today == FIRST_NIGHT:
+        shop.hold("customers", shop.rows("SELECT id FROM customers WHERE name = 'In Debt'")[0][0])
     if shop.today.day in (3, 17):
         table = shop.chance.choice(("customers", "orders", "claims", "subscribers"))
         key = shop.chance.choice(shop.rows(f"SELECT id FROM {table}"))[0]
-        soon = f"length(closed_at) = 19 AND closed_at < '{plus(shop.today, years=-3, days=20)}'"
-        for due in shop.some(f"SELECT id FROM customers WHERE {soon}", 0.2):
-            table, key = "customers", due
         if (table, key) not in shop.holds:
             shop.hold(table, key)
 
