@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -148,13 +148,22 @@ class Database:
         )
         if self.dialect.name == "postgresql":
             query = f"SELECT pg_try_advisory_lock({number - 2**63})"
+            release = f"SELECT pg_advisory_unlock({number - 2**63})"
         else:
             query = "SELECT GET_LOCK(CONCAT('retention-', MD5(DATABASE())), 0)"
+            release = "SELECT RELEASE_LOCK(CONCAT('retention-', MD5(DATABASE())))"
         with connection.begin():
             got = connection.exec_driver_sql(query).scalar_one()
         if not got:
             raise Busy(f"{self.name}: another run works on this database")
-        yield
+        try:
+            yield
+        finally:
+            # a pooled connection would keep the lock; one that is lost has lost it
+            with suppress(sa.exc.SQLAlchemyError):
+                connection.rollback()
+                with connection.begin():
+                    connection.exec_driver_sql(release)
 
     @contextmanager
     def _file_lock(self) -> Iterator[None]:
