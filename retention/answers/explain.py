@@ -17,6 +17,7 @@ from retention.databases.faults import database_faults
 from retention.databases.state import has_marker_table, read_marker
 from retention.databases.statements.one_row import OneRow
 from retention.databases.statements.row_keys import typed_key
+from retention.databases.taking import Key, key_of
 from retention.errors import DatabaseFailure, StorageError, UsageError
 from retention.ledger.entry import Kind
 from retention.ledger.keys import KeyFolder
@@ -67,7 +68,9 @@ def explain(asked: Asked, database: Database, connection: Connection, books: Boo
         tuple(row.statements),
     )
     guarded = plan.guard_of(table.name) is not None
-    wanted = Wanted(ids, table.name, found[0] if found else key, bool(found), None, guarded)
+    wanted = Wanted(
+        ids, table.name, found[0] if found else key_of(table, key), bool(found), None, guarded
+    )
     return _with_proof(here, books, replace(wanted, guard=found[1]) if found else wanted)
 
 
@@ -86,7 +89,7 @@ def _along_notes(plan: Plan, row: OneRow) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _find(row: OneRow) -> tuple[tuple[int | str, ...], datetime | None] | None:
+def _find(row: OneRow) -> tuple[Key, datetime | None] | None:
     try:
         with database_faults("looking up the row", row.table.name):
             return row.find()

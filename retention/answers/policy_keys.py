@@ -76,7 +76,9 @@ YOUNGER_THAN = {
 }
 REFERENCE = {
     "then": "delete: go along; detach: set to NULL; block: the parent waits; leave: nothing.",
-    "to": "The column referred to, where the database declares no such reference.",
+    "to": "The column referred to, where the database declares no such reference; or, for each value "
+    "of the column `by`, the column of another table.",
+    "detach_to": "What a detached column gets instead of NULL, such as 0.",
     "when_unused": "What becomes of the row referred to with the last row that uses it.",
     "lock": "Keep new referring rows out of a batch by locking their table (PostgreSQL).",
 }

@@ -134,7 +134,6 @@ def _mariadb(connection: sa.Connection, schema: str | None, facts: CatalogueFact
     )
     for table, name in connection.execute(triggers):
         facts.triggers.setdefault(table, []).append(name)
-
     _mariadb_columns(connection, facts)
 
 
@@ -184,13 +183,16 @@ def _sqlite(connection: sa.Connection, schema: str | None, facts: CatalogueFacts
 def _sqlite_unique(connection: sa.Connection, facts: CatalogueFacts) -> None:
     """UNIQUE constraints, the inline ones that the inspector overlooks too."""
     query = sa.text(
-        "SELECT m.name, l.name, i.name FROM sqlite_master m"
-        " JOIN pragma_index_list(m.name) l JOIN pragma_index_info(l.name) i"
-        " WHERE m.type = 'table' AND l.\"unique\" = 1 AND l.partial = 0 ORDER BY 1, 2, i.seqno"
+        "SELECT m.name, l.name, i.name, i.coll FROM sqlite_master m"
+        " JOIN pragma_index_list(m.name) l JOIN pragma_index_xinfo(l.name) i"
+        " WHERE m.type = 'table' AND l.\"unique\" = 1 AND l.partial = 0 AND i.key = 1"
+        " ORDER BY 1, 2, i.seqno"
     )
     found: dict[tuple[str, str], list[str | None]] = {}
-    for table, index, column in connection.execute(query):
+    for table, index, column, collation in connection.execute(query):
         found.setdefault((table, index), []).append(column)
+        if column is not None and collation != "BINARY":
+            facts.columns[(table, column)] = ColumnFacts(collation=collation)
     for (table, _), columns in found.items():
         known = tuple(name for name in columns if name is not None)
         if len(known) == len(columns):

@@ -20,7 +20,7 @@ from retention.databases.dialects.sqlite import SQLite
 from retention.databases.dialects.sqlite_functions import register
 from retention.databases.faults import CONNECTING, database_faults
 from retention.databases.mask_trials import refused_masks, truncated_columns
-from retention.databases.reflection import reflect, sample
+from retention.databases.reflection import reflect, sample, without_place
 from retention.errors import Busy, SchemaError, UsageError
 from retention.planning.clocks import TYPED
 from retention.planning.paths import PathFault, resolve
@@ -55,6 +55,8 @@ _SETTINGS = {
         "NO_ENGINE_SUBSTITUTION,SIMULTANEOUS_ASSIGNMENT'",
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET SESSION innodb_lock_wait_timeout = 3",
+        # MariaDB 10.11 keeps the answers of sub-queries by text without its case: 'ab' got that of 'AB'
+        "SET SESSION optimizer_switch = 'subquery_cache=off'",
     ),
 }
 
@@ -108,7 +110,9 @@ class Database:
             ]
             samples = sample(connection, found, wanted)
             refusals = refused_masks(connection, policy, self.name, found)
-        return replace(found, samples=samples, refusals=refusals)
+            full, _ = with_declared(policy, found)
+            without = frozenset(without_place(connection, full))
+        return replace(found, samples=samples, refusals=refusals, without_place=without)
 
     def identity(self, connection: sa.Connection) -> str:
         """What tells this database from a copy of it in another place."""

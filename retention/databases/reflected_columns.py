@@ -35,7 +35,7 @@ class ColumnFacts:
     """What the catalogue knows of a column: its type's name there, and more.
 
     `length` in characters; `renews_itself`: ON UPDATE CURRENT_TIMESTAMP; `collation`: of its text,
-    on MariaDB.
+    on MariaDB, and on SQLite that of a unique key.
     """
 
     type_name: str = ""
@@ -61,7 +61,7 @@ def column_of(column: Any, dialect: str, facts: ColumnFacts, declared: str = "")
         _choices(type_),
         _whole(type_, dialect),
         facts.renews_itself,
-        facts.collation,
+        facts.collation or _collation(column["type"]) or _collation(type_),
     )
 
 
@@ -73,9 +73,15 @@ def _kind(type_: types.TypeEngine[Any], facts: ColumnFacts) -> ColumnKind:
     return next((kind for known, kind in _KINDS if isinstance(type_, known)), ColumnKind.OTHER)
 
 
+def _collation(type_: types.TypeEngine[Any]) -> str:
+    return getattr(type_, "collation", None) or ""
+
+
 def _type_text(type_: types.TypeEngine[Any]) -> str:
+    if isinstance(type_, types.Enum):
+        return "ENUM"
     try:
-        return str(type_)
+        return f"{type_} UNSIGNED" if getattr(type_, "unsigned", False) else str(type_)
     except Exception:
         return type_.__class__.__name__
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,11 +15,13 @@ from sqlalchemy import types
 from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
 from retention.databases.partitions import folded_references, folded_tables, partitions_of
 from retention.databases.reflected_columns import column_of
-from retention.databases.sql import row_of
+from retention.databases.sql import place_of_detached, row_of
 from retention.planning.clocks import shape_of
+from retention.planning.detaching import value_faults
 from retention.planning.schema import (
     ColumnKind,
     ColumnSample,
+    Pairing,
     Reference,
     Schema,
     Table,
@@ -47,7 +50,11 @@ def reflect(connection: sa.Connection) -> Schema:
     for name in known:
         del tables[name]
     references = folded_references(references, partitions)
-    kept = tuple(found for found in references if found.table in tables and found.parent in tables)
+    kept = tuple(
+        under_its_collation(found, tables, dialect)
+        for found in references
+        if found.table in tables and found.parent in tables
+    )
     whole = {name: partition.whole for name, partition in partitions.items()}
     return Schema(dialect, tables, kept, enrolled="retention_hold" in known, partitions=whole)
 
@@ -198,6 +205,32 @@ def _on_delete(connection: sa.Connection, dialect: str, table: str, key: Any) ->
             if (parent.lower(), column.lower()) == own:
                 return str(action).upper()
     return str(key.get("options", {}).get("ondelete") or "NO ACTION").upper()
+
+
+def under_its_collation(
+    reference: Reference, tables: Mapping[str, Table], dialect: str
+) -> Reference:
+    """SQLite compares a foreign key under the collation of the column referred to."""
+    named = [
+        tables[reference.parent].columns[name].collation if dialect == "sqlite" else ""
+        for name in reference.parent_columns
+    ]
+    if not any(named):
+        return reference
+    return replace(reference, pairing=tuple(Pairing(collations=("", name)) for name in named))
+
+
+def without_place(connection: sa.Connection, schema: Schema) -> Iterator[Reference]:
+    """Enforced references whose detached rows would refer to a row that is not there."""
+    for reference in schema.references:
+        column = schema.tables[reference.table].columns[reference.columns[0]]
+        value = reference.detach_to
+        if not reference.declared or value is None or any(value_faults(column, value)):
+            continue
+        parent = row_of(schema.tables[reference.parent])
+        query = sa.select(sa.func.count()).select_from(parent)
+        if not connection.execute(query.where(place_of_detached(reference, parent))).scalar():
+            yield reference
 
 
 def sample(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import NullType
 
-from retention.planning.schema import Reference, Table
+from retention.databases.text_keys import Collated, Letters, WholeNumber
+from retention.planning.schema import Pairing, Reference, Table
 
 Row = sa.FromClause
 Expression = sa.ColumnElement[Any]
@@ -64,5 +66,95 @@ def any_of(*conditions: Expression) -> Truth:
 
 def joined(reference: Reference, child: Row, parent: Row) -> Truth:
     """The child row refers to the parent row."""
+    return all_of(*_refers(reference, child), *_matches(reference, child, parent))
+
+
+def joined_to_any(reference: Reference, child: Row, parents: Row) -> Truth:
+    """The child row refers to one of `parents`, a set of their keys."""
+    own = _refers(reference, child)
+    collated = any(any(pairing.collations) for pairing in reference.pairing)
+    if len(reference.columns) == 1 and not collated:
+        (name,), (pairing,) = reference.columns, reference.pairing or (Pairing(),)
+        left, right = _sides(child.c[name], parents.c[reference.parent_columns[0]], pairing)
+        return all_of(*own, left.in_(sa.select(right)))
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(parents)
+    return all_of(
+        *own,
+        sa.exists(found.where(*_matches(reference, child, parents)).correlate_except(parents)),
+    )
+
+
+def refers(reference: Reference, child: Row) -> Truth:
+    """The child row names a row along the reference, whether that is there or not."""
+    return all_of(*_refers(reference, child))
+
+
+def joined_from_any(reference: Reference, parent: Row, children: Row) -> Truth:
+    """One of `children`, a set of what they refer to, refers to the parent row."""
+    plain = not any(pairing.text or any(pairing.collations) for pairing in reference.pairing)
+    if len(reference.columns) == 1 and plain:
+        named = sa.select(children.c[reference.columns[0]]).where(refers(reference, children))
+        return parent.c[reference.parent_columns[0]].in_(named)
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(children)
+    return sa.exists(found.where(joined(reference, children, parent)).correlate_except(children))
+
+
+def detached(reference: Reference) -> Expression:
+    """What detaching writes into the referring column."""
+    return sa.null() if reference.detach_to is None else bind(reference.detach_to)
+
+
+def place_of_detached(reference: Reference, parent: Row) -> Truth:
+    """TRUE for the row to which detached rows refer from then on: it cannot go itself."""
+    pairing = next(iter(reference.pairing), Pairing())
+    if reference.detach_to in pairing.nothing:
+        return sa.false()
+    value = parent.c[reference.parent_columns[0]]
+    if pairing.text == "child":
+        return sa.cast(value, sa.Text()) == bind(reference.detach_to)
+    return value == bind(reference.detach_to)
+
+
+def _refers(reference: Reference, child: Row) -> Iterator[Truth]:
+    """What the child row itself must be to refer to anything."""
+    if reference.by is not None:
+        value, named = child.c[reference.by.column], reference.by.values
+        if reference.by.plain:
+            yield value.in_(list(map(bind, named)))
+        if isinstance(named[0], str):
+            yield Letters(value).in_(list(map(bind, named)))
+    for name, pairing in zip(reference.columns, reference.pairing, strict=False):
+        yield from (child.c[name] != bind(nothing) for nothing in pairing.nothing)
+
+
+def _matches(reference: Reference, child: Row, parent: Row) -> Iterator[Truth]:
     pairs = zip(reference.columns, reference.parent_columns, strict=True)
-    return sa.and_(*(child.c[own] == parent.c[other] for own, other in pairs))
+    pairings = reference.pairing or (Pairing(),) * len(reference.columns)
+    for (own, other), pairing in zip(pairs, pairings, strict=True):
+        yield from _equal(child.c[own], parent.c[other], pairing)
+
+
+def _equal(child: Expression, parent: Expression, pairing: Pairing) -> Iterator[Truth]:
+    """Several conditions where one alone is not right, or would leave an index unused."""
+    own, other = pairing.collations
+    if other:
+        if own:
+            yield child == Collated(parent, own)
+        yield Collated(child, other) == parent
+        return
+    left, right = _sides(child, parent, pairing)
+    yield left == right
+    if pairing.text == "child" and pairing.whole:
+        yield parent == WholeNumber(child)
+    if pairing.text == "parent" and pairing.whole:
+        yield child == WholeNumber(parent)
+
+
+def _sides(
+    child: Expression, parent: Expression, pairing: Pairing
+) -> tuple[Expression, Expression]:
+    if pairing.text == "child":
+        return child, sa.cast(parent, sa.Text())
+    if pairing.text == "parent":
+        return sa.cast(child, sa.Text()), parent
+    return child, parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from retention.databases.sql import Expression, Row
 from retention.planning.plan import Plan
 from retention.planning.schema import ColumnKind, Table
 
-Key = tuple[int | str, ...]
+Key = tuple[int | str | Decimal, ...]
 
 
 @dataclass(slots=True)
@@ -53,16 +54,16 @@ def key_columns(
 
 
 def set_columns(plan: Plan, table: Table) -> list[str]:
-    """What a set of rows is known by: its key, its guard, and all that other rows refer to.
+    """What a set of rows is known by: its identity, its guard, and all that other rows refer to.
 
     Where the rows may be the last users of others, it knows what they refer to as well.
     """
-    names = [*table.key]
+    names = [*table.identity]
     names += [
         column
         for reference in plan.schema.of(table.name)
         if reference.parent in plan.unused
-        for column in reference.columns
+        for column in reference.referring_columns
     ]
     names += [
         column
@@ -78,19 +79,29 @@ def set_columns(plan: Plan, table: Table) -> list[str]:
 def keys_of(
     table: Table, rows: Sequence[Sequence[Any]], offset: int = 0
 ) -> list[tuple[Key, datetime | None]]:
-    """Rows of `key_columns` as (key, guard); integers come back as integers."""
+    """Rows of `key_columns` as (key, guard); numbers come back as numbers."""
     width = len(table.key)
-    whole = [table.columns[name].kind is ColumnKind.INTEGER for name in table.key]
     return [
-        (
-            tuple(
-                int(value) if is_whole else str(value)
-                for value, is_whole in zip(row[offset : offset + width], whole, strict=True)
-            ),
-            _guard(row[offset + width]),
-        )
-        for row in rows
+        (key_of(table, row[offset : offset + width]), _guard(row[offset + width])) for row in rows
     ]
+
+
+def key_of(table: Table, values: Sequence[Any]) -> Key:
+    """The key as tokens know it: one number is one key, however it is spelled."""
+    return tuple(
+        _part(table.columns[name].kind, value)
+        for name, value in zip(table.key, values, strict=True)
+    )
+
+
+def _part(kind: ColumnKind, value: Any) -> int | str | Decimal:
+    """A number where the column has numbers; SQLite may hold any text there."""
+    try:
+        if kind is ColumnKind.INTEGER:
+            return int(value)
+        return Decimal(str(value)) if kind is ColumnKind.DECIMAL else str(value)
+    except (ValueError, ArithmeticError):
+        return str(value)
 
 
 def _guard(text: Any) -> datetime | None:

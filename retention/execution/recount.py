@@ -29,6 +29,7 @@ from retention.execution.limits import Ruling
 from retention.execution.recounting.changes import changes_of, may_have_been_freed
 from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.unmasked import Masks
+from retention.execution.recounting.unnamed import unnamed_table
 from retention.execution.recounting.verdict import (
     Fault,
     Finding,
@@ -89,20 +90,17 @@ def look_before(database: Database, plan: Plan, counts: Sequence[StepCount]) -> 
 def _tables(plan: Plan, step: Step) -> Iterator[str]:
     """The tables a step works on."""
     yield step.table
-    if step.action is Action.DELETE:
-        yield from plan.companions(step.table).taken
+    yield from plan.lost_tables(step)
     yield from (mask.table for mask in step.masks)
 
 
 def _references(plan: Plan, steps: Sequence[Step]) -> list[References]:
     """References into tables that lose rows; those that are left alone may dangle."""
-    losing = {step.table for step in steps if step.takes_rows}
-    for step in steps:
-        if step.action is Action.DELETE:
-            losing |= set(plan.companions(step.table).taken)
-    alike: dict[str, list[Reference]] = {}
+    losing = {table for step in steps for table in plan.lost_tables(step)}
+    alike: dict[object, list[Reference]] = {}
     for reference in plan.schema.references:
-        alike.setdefault(reference.copied_from or reference.label, []).append(reference)
+        label = reference.copied_from or reference.label
+        alike.setdefault((label, reference.by), []).append(reference)
     return [
         tuple(found)
         for found in alike.values()
@@ -202,6 +200,9 @@ class _Recounter:
             return "refused" if result.refused else "failed"
         if self.stopping():
             return "stopped by a signal"
+        unnamed = unnamed_table(self.plan, result.count.step)
+        if unnamed is not None:
+            return f'"{unnamed}" has no primary key'
         return "a portion only" if ruling.most is not None else ""
 
     def _walk(self, step: Step, account: StepRecount, look: Callable[[Keys], int]) -> int:

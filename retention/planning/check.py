@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from retention.planning.declared import flat_label, may_be_shared
+from retention.planning.detaching import detach_faults
 from retention.planning.excluding import exclude
 from retention.planning.mask_ways import unmasked_when_unused
 from retention.planning.plan import Action, Floor, Plan, Step
@@ -83,11 +85,17 @@ def reference_faults(policy: Policy, plan: Plan) -> Iterator[Fault]:
     for reference, decision in plan.decisions.items():
         if reference.parent not in losing_tables(plan):
             continue
-        columns = plan.schema.tables[reference.table].columns
-        if decision == "detach" and not all(columns[name].nullable for name in reference.columns):
+        if decision == "detach":
+            for fault in detach_faults(plan.schema, reference):
+                yield ("references", reference.label), fault
+        parent = plan.schema.tables[reference.parent]
+        takes = decision in ("delete", "detach") and reference.declared
+        if takes and may_be_shared(parent, reference.parent_columns):
             yield (
                 ("references", reference.label),
-                f'"{reference.label}" is NOT NULL, so it cannot be detached',
+                f'several rows of "{reference.parent}" may have the key that "{reference.label}" '
+                "refers to, and the database lets none of them go before the last; make the key "
+                'unique, or write "block"',
             )
         if decision == "leave" and reference.declared:
             yield (
@@ -165,7 +173,7 @@ def undecided(policy: Policy, plan: Plan) -> Iterator[Reference]:
     """References into tables that lose rows for which the policy says nothing."""
     if "*" in policy.references:
         return
-    named = {label.replace(" ", "") for label in policy.references}
+    named = set(map(flat_label, policy.references))
     losing = losing_tables(plan)
     for reference in plan.schema.references:
         if reference.copied_from:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from retention.errors import PolicyError, Problem
 from retention.planning.check import contradictions, reference_faults, warnings
+from retention.planning.keyless import keyless_faults
 from retention.planning.mask_checks import mask_faults, mask_warnings
 from retention.planning.order import in_order
 from retention.planning.plan import CycleFault, Plan
@@ -61,6 +62,7 @@ def plan_and_problems(
             *contradictions(policy, plan),
             *mask_faults(plan),
             *reference_faults(policy, plan),
+            *keyless_faults(plan),
         ]
         cautions += [*warnings(policy, plan), *mask_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)

@@ -1,15 +1,16 @@
-"""Faults in masks of rows that other rows lead to."""
+"""Masks of rows that other rows lead to, and child rows that go with them: what cannot be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from retention.planning.declared import may_be_shared
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.references import Fault
 
 
 def ways_faults(plan: Plan, step: Step) -> Iterator[str]:
-    """Masks of rows referred to that no one statement can apply."""
+    """Masks of rows referred to, and deletions with masked rows, that no statement can do."""
     down = {step.table, *(group.table for group in step.mask_groups if not group.up)}
     lost = plan.lost_tables(step)
     for use, _ in plan.last_masks(step):
@@ -29,6 +30,13 @@ def ways_faults(plan: Plan, step: Step) -> Iterator[str]:
             found = {(mask.column, mask.mask) for mask in step.masks if mask.hops == way}
             if found != wanted:
                 yield f'two ways lead to "{group.table}": write the same masks for both'
+    for reference in step.removals:
+        if may_be_shared(plan.schema.tables[reference.parent], reference.parent_columns):
+            yield (
+                f'several rows of "{reference.parent}" may have the key that "{reference.label}" '
+                f'refers to, so a row of "{reference.table}" may belong to one that is not masked; '
+                "write a rule of its own for them"
+            )
 
 
 def unmasked_when_unused(plan: Plan) -> Iterator[Fault]:

@@ -133,4 +133,4 @@ def _awaited(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
     for table in plan.taken_tables(step):
         for reference in plan.referring(table, "block"):
             if reference.table != step.table:
-                yield from ((reference.table, column) for column in reference.columns)
+                yield from ((reference.table, column) for column in reference.referring_columns)

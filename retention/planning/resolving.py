@@ -146,15 +146,14 @@ class _Resolver:
             return None
 
     def _usable(self, table: Table) -> bool:
-        erases = any(getattr(self.rule, key, None) for keys in _ENDS.values() for key in keys)
         if table.kind is TableKind.VIEW:
             self.fault("table", f'"{table.name}" is a view; name the table behind it')
         elif table.obstacle:
             self.fault("table", f'"{table.name}" {table.obstacle}')
-        elif erases and not table.key:
+        elif self.rule.restrict_after and not table.key:
             self.fault(
                 "table",
-                f'"{table.name}" has no primary key, so its rows cannot be told apart; add one',
+                f'"{table.name}" has no primary key, so no row of it can be restricted; add one',
             )
         else:
             return True

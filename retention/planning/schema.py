@@ -42,7 +42,7 @@ class Column:
 
     `choices`: the values of an enum. `whole`: the least and greatest whole number it can hold.
     `renews_itself`: the database sets it anew with every UPDATE that does not set it. `collation`:
-    where expressions must be given it (MariaDB).
+    of its text, '' where it is the usual one or not known.
     """
 
     name: str
@@ -96,13 +96,44 @@ class Table:
                 return columns
         return ()
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that tell rows apart meanwhile: the key, else the row's address, if any."""
+        return self.key or ((self.row_address,) if self.row_address else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """How one column is compared with the parent's, where `=` alone would not be right.
+
+    `nothing`: values that refer to no row. `text`: the side ("child", "parent") that is text while
+    the other is not; `whole`: the other is a whole number of 64 bits with a sign. `collations`: the
+    child's and the parent's where they differ; the parent's decides what one key is.
+    """
+
+    nothing: tuple[str | int, ...] = ()
+    text: str = ""
+    whole: bool = False
+    collations: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Discriminator:
+    """A row refers only where `column` has one of `values`; `plain`: an index may serve."""
+
+    column: str
+    values: tuple[str | int, ...]
+    plain: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """`table.columns` refer to `parent.parent_columns`; `on_delete` as the database declares it.
 
     `copied_from`: the label of the reference it repeats for a table that rows are moved to.
-    `partial`: the database declares it on some partitions of `table` only.
+    `partial`: the database declares it on some partitions of `table` only. `pairing` (one for each
+    column, or none) and `by` say what else it takes to refer. `shared`: several parent rows may have
+    the key, and a row goes with the last of them. `detach_to`: what detaching writes, None: NULL.
     """
 
     table: str
@@ -114,6 +145,15 @@ class Reference:
     name: str = ""
     copied_from: str = ""
     partial: bool = False
+    pairing: tuple[Pairing, ...] = ()
+    by: Discriminator | None = None
+    shared: bool = False
+    detach_to: str | int | None = None
+
+    @property
+    def referring_columns(self) -> tuple[str, ...]:
+        """All columns that say whether a row refers, and to which row."""
+        return self.columns if self.by is None else (*self.columns, self.by.column)
 
     @property
     def label(self) -> str:
@@ -134,6 +174,7 @@ class Schema:
 
     `partitions` names the partitioned table of each partition; partitions are no tables here.
     `refusals`: by table, column and mask, why the column cannot hold the mask's one value.
+    `without_place`: enforced references whose `detach_to` names no row of the parent.
     """
 
     dialect: str
@@ -143,6 +184,7 @@ class Schema:
     samples: Mapping[tuple[str, str], ColumnSample] = field(default_factory=dict)
     partitions: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str, object], str] = field(default_factory=dict)
+    without_place: frozenset[Reference] = frozenset()
 
     def referring_to(self, table: str) -> Iterator[Reference]:
         """References whose parent is `table`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from retention.planning.declared import flat_label
 from retention.planning.references import Fault
 from retention.planning.schema import Reference, Schema
 from retention.policies.policy import Policy
@@ -26,16 +27,16 @@ def unused_tables(policy: Policy, schema: Schema) -> tuple[dict[str, str], list[
 
     Written on one reference it speaks for the row referred to, whichever reference goes last.
     """
-    by_label = {found.label.replace(" ", ""): found for found in schema.references}
     found: dict[str, str] = {}
     faults: list[Fault] = []
     for label, decision in policy.references.items():
         if decision.when_unused is None:
             continue
-        reference = by_label.get(label.replace(" ", ""))
         if label == "*":
             faults.append((("references", "*"), "name the reference that has when_unused"))
-        elif reference is not None:
+            continue
+        flat = flat_label(label)
+        for reference in (other for other in schema.references if other.label == flat):
             wanted = found.setdefault(reference.parent, decision.when_unused)
             if wanted != decision.when_unused:
                 message = f'rows of "{reference.parent}" cannot both be deleted and stay'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -68,19 +69,64 @@ class LedgerSettings(BaseModel):
     keys: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PolymorphicTargets:
+    """A pair of columns that refers to several tables: what each value of `by` means."""
+
+    by: str
+    tables: tuple[tuple[str, str], ...]
+
+
+def _targets(form: object) -> object:
+    if not isinstance(form, dict):
+        return form
+    by, others = form.get("by"), {key: to for key, to in form.items() if key != "by"}
+    if (
+        not isinstance(by, str)
+        or not others
+        or not all(isinstance(to, str) for to in form.values())
+    ):
+        raise ValueError('write { by = "owner_type", customer = "customers.id", … }')
+    return PolymorphicTargets(by, tuple(others.items()))
+
+
+Targets = Annotated[
+    PolymorphicTargets,
+    BeforeValidator(_targets),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "What each value of the column `by` refers to.",
+            "properties": {"by": {"type": "string"}},
+            "required": ["by"],
+            "minProperties": 2,
+            "additionalProperties": {"type": "string"},
+        }
+    ),
+]
+
+
 class ReferenceDecision(BaseModel):
     """What happens to the referring rows; `to` declares a reference the database does not.
 
-    `lock`: keep new referring rows out of a batch by locking their table (PostgreSQL).
-    `when_unused`: what becomes of the row referred to with the last row that uses it.
+    `detach_to`: what a detached column gets instead of NULL. `lock`: keep new referring rows out of
+    a batch by locking their table (PostgreSQL). `when_unused`: what becomes of the row referred to
+    with the last row that uses it.
     """
 
     model_config = STRICT
 
     then: Decision
-    to: str | None = None
+    to: str | Targets | None = None
+    detach_to: int | str | None = None
     lock: bool = False
     when_unused: Literal["delete", "anonymize"] | None = None
+
+    @model_validator(mode="after")
+    def _detaches(self) -> ReferenceDecision:
+        if self.detach_to is not None and self.then != "detach":
+            raise ValueError('detach_to belongs to then = "detach"')
+        return self
 
 
 def _decision(form: object) -> object:

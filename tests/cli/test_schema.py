@@ -41,7 +41,13 @@ not_personal = ["countries", "orders.total"]
 "*" = "as declared"
 "orders.customer_id" = "delete"
 "payments.order_no" = { to = "orders.reference", then = "block", lock = true }
+"payments.shop, payments.customer" = { to = "customers.shop, number", then = "delete" }
+"visits.customer_id" = { to = "customers.id", then = "detach", detach_to = 0 }
 "customers.address_id" = { then = "block", when_unused = "anonymize" }
+[references."notes.owner_id"]
+then = "detach"
+detach_to = ""
+to = { by = "owner_type", 'App\\Models\\Customer' = "customers.id", supplier = "suppliers.id" }
 [rules.a-rule]
 table = "t"
 """

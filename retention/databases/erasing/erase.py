@@ -12,7 +12,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.windows import Window
+from retention.databases.erasing.windows import PortionWindow, Window
 from retention.databases.sql import row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken, key_columns, keys_of
@@ -56,14 +56,14 @@ class DirectEraser:
         self.plan = plan
         self.dialect = dialect
         self.step = step
-        self.keys = keys
         self.table = plan.schema.tables[step.table]
+        self.keys = keys and bool(self.table.key)
         self.predicates = Predicates(plan, dialect)
 
     def prepare(self, connection: sa.Connection) -> None:
         """Nothing to prepare."""
 
-    def statement(self, window: Window) -> sa.Delete | sa.Update:
+    def statement(self, window: Window, most: int | None = None) -> sa.Delete | sa.Update:
         """The one statement of a batch."""
         row = row_of(self.table)
         doomed = sa.and_(window.holds(row), self.predicates.doomed(self.step, row))
@@ -76,6 +76,9 @@ class DirectEraser:
         else:
             values = self.predicates.new_values(self.predicates.masks_at(self.step, ()), row)
             statement = sa.update(row).where(doomed).values(values)
+        if isinstance(window, PortionWindow):
+            limit = min(window.size, window.size if most is None else most)
+            statement = statement.with_dialect_options(mysql_limit=limit)
         if not self.keys:
             return statement
         return statement.returning(
@@ -85,7 +88,7 @@ class DirectEraser:
         )
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
-        result = connection.execute(self.statement(window))
+        result = connection.execute(self.statement(window, most))
         taken = Taken()
         if self.keys:
             keys = keys_of(self.table, result.fetchall())
@@ -93,6 +96,8 @@ class DirectEraser:
             count = len(keys)
         else:
             count = result.rowcount
+        if isinstance(window, PortionWindow):
+            window.last = count < window.size
         counts = {Action.DELETE: taken.erased, Action.REMEMBER: taken.remembered}.get(
             self.step.action, taken.anonymized
         )
@@ -107,7 +112,8 @@ def eraser_for(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion:
     from retention.databases.erasing.erase_cte import CteEraser
     from retention.databases.erasing.erase_sets import SetEraser
 
-    if step.action is Action.REMEMBER:
+    nameless = not plan.schema.tables[step.table].identity and not dialect.data_modifying_ctes
+    if nameless or step.action is Action.REMEMBER:
         return DirectEraser(plan, dialect, step, keys=False)
     restricts = step.action is Action.RESTRICT
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows

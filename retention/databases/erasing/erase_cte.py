@@ -7,21 +7,22 @@ child row inserted meanwhile is seen, and either goes counted or keeps its paren
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.cte_rows import detached_values, goes_with, note, under
 from retention.databases.erasing.last_users import locks_on_used, unused_deletions
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
-from retention.databases.erasing.system_columns import OURS, with_system_columns
+from retention.databases.erasing.system_columns import ADDRESS, OURS, PART, with_system_columns
 from retention.databases.erasing.windows import Window
-from retention.databases.sql import Row, Truth, any_of, joined, row_of
+from retention.databases.sql import Row, Truth, any_of, joined_to_any, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import Leaving, within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import MaskGroup
-from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
@@ -53,7 +54,7 @@ class CteEraser:
             connection.exec_driver_sql(f"LOCK TABLE {quote(table)} IN SHARE ROW EXCLUSIVE MODE")
         if not connection.execute(self.lock(window)).scalar_one():
             return Taken()
-        for query in locks_on_used(self.plan, self.step, self._locked_keys(window)):
+        for query in locks_on_used(self.plan, self.step, window):
             connection.execute(query)
         return self._read(connection.execute(self.statement(window, most)).fetchall())
 
@@ -69,12 +70,6 @@ class CteEraser:
             .subquery("locked")
         )
         return sa.select(sa.func.count()).select_from(locked)
-
-    def _locked_keys(self, window: Window) -> sa.Select[Any]:
-        row = with_system_columns(row_of(self.table))
-        return sa.select(*(row.c[name] for name in self.table.key)).where(
-            window.holds(row), row.c["xmax"] == sa.literal_column(OURS)
-        )
 
     def statement(
         self, window: Window, most: int | None
@@ -95,7 +90,7 @@ class CteEraser:
         row = with_system_columns(row_of(self.table))
         columns = [row.c[name] for name in set_columns(self.plan, self.table)]
         query = (
-            sa.select(*columns, row.c["ctid"].label("address"), row.c["tableoid"].label("part"))
+            sa.select(*columns, row.c["ctid"].label(ADDRESS), row.c["tableoid"].label(PART))
             .where(window.holds(row), self.predicates.doomed(self.step, row))
             .where(row.c["xmax"] == sa.literal_column(OURS))
         )
@@ -109,9 +104,9 @@ class CteEraser:
         for index, (name, references) in enumerate(companions.taken.items(), start=1):
             table = self.plan.schema.tables[name]
             row = row_of(table)
-            goes = [_with_parents(row, found, gone[found.parent]) for found in references]
+            goes = [goes_with(self.plan, row, found, gone) for found in references]
             goes += [
-                sa.and_(_with_parents(row, found, doomed), self.predicates.may_go(name, row))
+                sa.and_(joined_to_any(found, row, doomed), self.predicates.may_go(name, row))
                 for found in self.step.removals
                 if found.table == name
             ]
@@ -122,17 +117,17 @@ class CteEraser:
                 .cte(f"gone_{index}")
             )
             parts.append(("erased", name, table, gone[name]))
-        leaving = Leaving(self.plan, self.dialect, gone)
+        leaving = Leaving(self.plan, self.dialect, gone, partial(self._taken, gone))
         parts += [
             ("erased", use.table, self.plan.schema.tables[use.table], found)
             for use, found in unused_deletions(self.plan, self.step, leaving)
         ]
         parts += self._masked_unused(leaving)
-        for index, reference in enumerate(companions.detached, start=1):
-            table = self.plan.schema.tables[reference.table]
-            parts.append(
-                ("detached", reference.table, table, self._detach(reference, table, leaving, index))
-            )
+        cut: dict[str, list[Reference]] = {}
+        for reference in companions.detached:
+            cut.setdefault(reference.table, []).append(reference)
+        for along in cut.values():
+            parts += self._detach(along, gone, leaving)
         return parts
 
     def _masked_unused(self, leaving: Leaving) -> Iterator[Part]:
@@ -154,25 +149,50 @@ class CteEraser:
         row = with_system_columns(row_of(self.table))
         return (
             sa.delete(row)
-            .where(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
+            .where(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
             .returning(*self._returned(self.table, row))
             .cte("gone_0")
         )
 
-    def _detach(self, reference: Reference, table: Table, leaving: Leaving, index: int) -> sa.CTE:
-        row = row_of(table)
-        condition = _with_parents(row, reference, leaving.gone(reference.parent)[0])
-        for also_gone in leaving.gone(reference.table):
-            same = sa.and_(*(row.c[name] == also_gone.c[name] for name in table.key))
-            condition = sa.and_(condition, sa.not_(sa.exists(sa.select(also_gone).where(same))))
-        values = {name: sa.null() for name in reference.columns}
-        return (
-            sa.update(row)
-            .where(condition)
-            .values(values)
-            .returning(*self._returned(table, row))
-            .cte(f"detached_{index}")
+    def _taken(self, gone: dict[str, sa.CTE], name: str, row: Row) -> Truth:
+        """TRUE for a row that goes with its parents."""
+        taken = self.plan.gone_with(self.step).taken.get(name, ())
+        goes = [goes_with(self.plan, row, reference, gone) for reference in taken]
+        return any_of(*goes)
+
+    def _detach(
+        self, references: list[Reference], gone: dict[str, sa.CTE], leaving: Leaving
+    ) -> list[Part]:
+        """One UPDATE for all references of a table: a statement changes a row only once."""
+        table = self.plan.schema.tables[references[0].table]
+        number = list(self.plan.schema.tables).index(table.name)
+        row = with_system_columns(row_of(table))
+        cuts = [goes_with(self.plan, row, reference, gone) for reference in references]
+        goes = leaving.goes(table.name, row)
+        hits = (
+            sa.select(
+                row.c["ctid"].label(ADDRESS),
+                row.c["tableoid"].label(PART),
+                *(cut.label(f"cut_{index}") for index, cut in enumerate(cuts)),
+            )
+            .where(any_of(*cuts), sa.true() if goes is None else sa.not_(goes))
+            .cte(f"hits_{number}")
         )
+        updated = (
+            sa.update(row)
+            .where(row.c["ctid"] == hits.c[ADDRESS], row.c["tableoid"] == hits.c[PART])
+            .values(detached_values(row, references, hits))
+            .returning(
+                *self._returned(table, row),
+                *(hits.c[f"cut_{index}"] for index in range(len(cuts))),
+            )
+            .cte(f"detached_{number}")
+        )
+        found = [
+            sa.select(updated).where(updated.c[f"cut_{index}"]).cte(f"cut_{number}_{index}")
+            for index in range(len(cuts))
+        ]
+        return [("detached", table.name, table, rows) for rows in found]
 
     def _updates(self, doomed: sa.CTE) -> list[Part]:
         parts: list[Part] = [("due", self.step.table, self.table, doomed)]
@@ -192,7 +212,7 @@ class CteEraser:
 
     def _restrictions(self, doomed: sa.CTE) -> sa.Select[Any] | sa.CompoundSelect[Any]:
         step, row = self.step, with_system_columns(row_of(self.table))
-        here = sa.and_(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
+        here = sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
         if not step.moves and not values_of(step):
             noted = entries_for(self.plan, self.dialect, step, doomed).cte("noted")
             return self._answer([("restricted", step.table, self.table, doomed)]).add_cte(noted)
@@ -209,18 +229,21 @@ class CteEraser:
     def _masked(self, group: MaskGroup, row: Row, doomed: sa.CTE) -> Truth:
         """The doomed rows lead to the row; one that may be shared is locked, and not used else."""
         if group.up:
-            key = self.table.key
+            key = self.table.identity
             freed = self.predicates.freed(self.step, lambda own: within(own, key, doomed, key))
             reached = freed.reached(group, row, lambda own: within(own, key, doomed, key))
             ours = row.c["xmax"] == sa.literal_column(OURS)
             return sa.and_(ours, reached, freed.only(group, row))
         (way,) = group.ways
         if way:
-            return _under(self.plan, row, way, doomed)
-        return sa.and_(row.c["ctid"] == doomed.c.address, row.c["tableoid"] == doomed.c.part)
+            return under(self.plan, row, way, doomed)
+        return sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
 
     def _returned(self, table: Table, row: Row) -> list[sa.ColumnElement[Any]]:
-        return [row.c[name] for name in set_columns(self.plan, table)]
+        columns: list[sa.ColumnElement[Any]] = [
+            row.c[name] for name in set_columns(self.plan, table)
+        ]
+        return columns or [sa.literal_column("1").label("one")]
 
     def _answer(self, parts: list[Part]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
         self._parts = [(kind, name, table) for kind, name, table, _ in parts]
@@ -239,7 +262,9 @@ class CteEraser:
             padding = [sa.cast(sa.null(), sa.Text())] * (width - len(columns))
             columns = [sa.cast(column, sa.Text()) for column in columns]
             selects.append(
-                sa.select(sa.literal_column(str(index)).label("part"), *columns, *padding)
+                sa.select(
+                    sa.literal_column(str(index)).label("part"), *columns, *padding
+                ).select_from(found)
             )
         return sa.union_all(*selects)
 
@@ -251,44 +276,14 @@ class CteEraser:
                 count = len(keys)
             else:
                 keys, count = [], rows[0][index]
-            _note(taken, kind, name, count)
+            note(taken, kind, name, count)
             if index == 0 and kind == "erased":
-                _note(taken, "due", name, count)
+                note(taken, "due", name, count)
             if (
                 keys
+                and table.key
                 and kind != "detached"
                 and not (kind == "anonymized" and name == self.step.table)
             ):
                 taken.keys.setdefault(name, []).extend(keys)
         return taken
-
-
-def _note(taken: Taken, kind: str, name: str, count: int) -> None:
-    counts = {
-        "erased": taken.erased,
-        "detached": taken.detached,
-        "anonymized": taken.anonymized,
-        "restricted": taken.restricted,
-        "due": taken.due,
-    }[kind]
-    if count:
-        counts[name] = counts.get(name, 0) + count
-
-
-def _with_parents(row: Row, reference: Reference, parents: Row) -> Truth:
-    """The row refers to one of `parents`, which are gone."""
-    if len(reference.columns) == 1:
-        return row.c[reference.columns[0]].in_(sa.select(parents.c[reference.parent_columns[0]]))
-    return sa.exists(sa.select(sa.literal_column("1")).where(joined(reference, row, parents)))
-
-
-def _under(plan: Plan, row: Row, hops: tuple[Hop, ...], doomed: sa.CTE) -> Truth:
-    """The row lies at the end of `hops` from one of the doomed rows."""
-    *upper, last = hops
-    if not upper:
-        return _with_parents(row, last.reference, doomed)
-    parent = row_of(plan.schema.tables[last.reference.parent]).alias()
-    inner = _under(plan, parent, tuple(upper), doomed)
-    return sa.exists(
-        sa.select(sa.literal_column("1")).where(joined(last.reference, row, parent), inner)
-    )

@@ -8,20 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
-from retention.databases.sql import Row, Truth, any_of, joined, row_of
+from retention.databases.sql import Row, Truth, any_of, detached, is_true, joined_to_any, row_of
+from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
-from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
-from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
 LOCKED = "retention_locked"
+_NOTHING = "nothing"
 
 
 class SetEraser:
@@ -39,9 +40,8 @@ class SetEraser:
         self.predicates = Predicates(plan, dialect)
         self.locks_rows = dialect.locks_rows
         self.members = self._members()
-        self.unused = UnusedSets(
-            plan, dialect, step, {name: self._temporary(name) for name in plan.taken_tables(step)}
-        )
+        sets = {name: self._temporary(name) for name in plan.taken_tables(step)}
+        self.unused = UnusedSets(plan, dialect, step, sets, self._set_down)
 
     def _members(self) -> dict[str, str]:
         """Tables whose rows are set down, parents first, with the temporary table of each."""
@@ -57,12 +57,15 @@ class SetEraser:
             for name, temporary in wanted:
                 table = self.table if name == LOCKED else self.plan.schema.tables[name]
                 row = row_of(table)
-                columns = [row.c[column] for column in set_columns(self.plan, table)]
+                columns: list[sa.ColumnElement[Any]] = [
+                    row.c[column] for column in set_columns(self.plan, table)
+                ]
+                columns = columns or [sa.literal_column("1").label(_NOTHING)]
                 like = sa.select(*columns).where(sa.literal_column("1 = 0"))
                 shape = like.compile(connection, compile_kwargs={"literal_binds": True})
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {self._qualified(temporary)}")
                 key = ", ".join(connection.dialect.identifier_preparer.quote(n) for n in table.key)
-                inside = f" (PRIMARY KEY ({key}))" if self.locks_rows else ""
+                inside = f" (PRIMARY KEY ({key}))" if self.locks_rows and key else ""
                 connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {temporary}{inside} AS {shape}")
 
     def _qualified(self, temporary: str) -> str:
@@ -127,9 +130,14 @@ class SetEraser:
         for name, references in self.plan.gone_with(self.step).taken.items():
             row = row_of(self.plan.schema.tables[name])
             columns = set_columns(self.plan, self.plan.schema.tables[name])
-            goes = [self._with_parents(row, reference) for reference in references]
+            if not columns:
+                continue
+            goes = [self._goes(row, reference) for reference in references]
             goes += [
-                sa.and_(self._with_parents(row, found), self.predicates.may_go(name, row))
+                sa.and_(
+                    joined_to_any(found, row, self._temporary(found.parent)),
+                    self.predicates.may_go(name, row),
+                )
                 for found in self.step.removals
                 if found.table == name
             ]
@@ -138,31 +146,36 @@ class SetEraser:
                 children = children.with_for_update()
             connection.execute(sa.insert(self._temporary(name)).from_select(columns, children))
 
-    def _with_parents(self, row: Row, reference: Reference) -> Truth:
+    def _goes(self, row: Row, reference: Reference) -> Truth:
+        def stays(other: Row) -> Truth:
+            return sa.not_(self._set_down(reference.parent, other))
+
         parents = self._temporary(reference.parent)
-        if len(reference.columns) == 1:
-            return row.c[reference.columns[0]].in_(
-                sa.select(parents.c[reference.parent_columns[0]])
-            )
-        return sa.exists(sa.select(sa.literal_column("1")).where(joined(reference, row, parents)))
+        return goes_along(self.plan.schema, reference, row, parents, stays)
 
     def _detach(self, connection: sa.Connection, taken: Taken) -> None:
         for reference in self.plan.gone_with(self.step).detached:
             table = self.plan.schema.tables[reference.table]
             row = row_of(table)
-            condition = self._with_parents(row, reference)
-            key = table.key
-            for gone in self.unused.leaving.gone(reference.table):
-                condition = sa.and_(condition, sa.not_(within(row, key, gone, key)))
+            condition = self._goes(row, reference)
+            goes = self.unused.leaving.goes(reference.table, row)
+            if goes is not None:
+                condition = sa.and_(condition, sa.not_(goes))
             values = kept_columns(table, row)
-            values |= {name: sa.null() for name in reference.columns}
+            values |= {name: detached(reference) for name in reference.columns}
             count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
             if count:
                 taken.detached[table.name] = taken.detached.get(table.name, 0) + count
 
-    def _set_down(self, row: Row, name: str) -> Truth:
-        """The row's key is in its temporary table; an IN, so that the key's index serves it."""
-        key = self.plan.schema.tables[name].key
+    def _set_down(self, name: str, row: Row) -> Truth:
+        """The row's key is in its temporary table; an IN, so that the key's index serves it.
+
+        A row that nothing tells from others is known by the parents it goes with.
+        """
+        key = self.plan.schema.tables[name].identity
+        if not key:
+            along = self.plan.gone_with(self.step).taken[name]
+            return is_true(any_of(*(self._goes(row, reference) for reference in along)))
         doomed = self._temporary(name)
         keys = sa.select(*(doomed.c[column] for column in key))
         if len(key) == 1:
@@ -174,6 +187,8 @@ class SetEraser:
             return
         for name in self.members:
             table = self.plan.schema.tables[name]
+            if not table.key:
+                continue
             doomed = self._temporary(name)
             columns = key_columns(
                 self.dialect, table, doomed, self.plan.guard_of(name), as_text=False
@@ -187,11 +202,11 @@ class SetEraser:
             row = row_of(self.plan.schema.tables[name])
             doomed = self._temporary(name)
             key = self.plan.schema.tables[name].key
-            if self.locks_rows:
+            if self.locks_rows and key:
                 same = sa.and_(*(row.c[column] == doomed.c[column] for column in key))
                 statement = sa.delete(row).where(same)
             else:
-                statement = sa.delete(row).where(self._set_down(row, name))
+                statement = sa.delete(row).where(self._set_down(name, row))
             count = connection.execute(statement).rowcount
             if count:
                 taken.erased[name] = count
@@ -199,7 +214,7 @@ class SetEraser:
     def _restrict(self, connection: sa.Connection, taken: Taken) -> None:
         step, row = self.step, row_of(self.table)
         doomed = self._temporary(step.table)
-        here = self._set_down(row, step.table)
+        here = self._set_down(step.table, row)
         if step.moves:
             columns = (row.c[name] for name in moved_columns(self.table))
             connection.execute(into(self.plan, step, sa.select(*columns).where(here)))
@@ -218,7 +233,7 @@ class SetEraser:
             own = group.ways == ((),)
             reached = self._reached(connection, group, row)
             condition = sa.and_(reached, self.predicates.any_to_mask(group.masks, row))
-            if self.keys and not own:
+            if self.keys and table.key and not own:
                 self._note_child_keys(connection, table, row, condition, taken)
             self._update(connection, row, condition, group.masks, taken)
 
@@ -244,7 +259,7 @@ class SetEraser:
                 self._lock(connection, row, self.unused.leaving.loses_user(use, row))
             left = self.unused.leaving.left_anonymous(use, row, self.step.rule)
             condition = sa.and_(left, self.predicates.any_to_mask(masks, row))
-            if self.keys:
+            if self.keys and table.key:
                 self._note_child_keys(connection, table, row, condition, taken)
             self._update(connection, row, condition, masks, taken)
 
@@ -261,10 +276,12 @@ class SetEraser:
                 self._lock(connection, row, reached)
             return sa.and_(reached, freed.only(group, row))
         (way,) = group.ways
-        return self._under(row, way) if way else self._is_doomed(row)
+        if not way:
+            return self._is_doomed(row)
+        return under(self.plan, row, way, self._temporary(self.step.table))
 
     def _is_doomed(self, row: Row) -> Truth:
-        return self._set_down(row, self.step.table)
+        return self._set_down(self.step.table, row)
 
     def _note_child_keys(
         self, connection: sa.Connection, table: Table, row: Row, condition: Truth, taken: Taken
@@ -278,14 +295,3 @@ class SetEraser:
         rows = connection.execute(query).fetchall()
         if rows:
             taken.keys.setdefault(table.name, []).extend(keys_of(table, rows))
-
-    def _under(self, row: Row, hops: tuple[Hop, ...]) -> Truth:
-        """The row lies at the end of `hops` from one of the doomed rows."""
-        *upper, last = hops
-        if not upper:
-            return self._with_parents(row, last.reference)
-        parent = row_of(self.plan.schema.tables[last.reference.parent]).alias()
-        inner = self._under(parent, tuple(upper))
-        return sa.exists(
-            sa.select(sa.literal_column("1")).where(joined(last.reference, row, parent), inner)
-        )

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.erasing.system_columns import OURS, with_system_columns
+from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, row_of
 from retention.databases.statements.rows import Reach, all_alive
 from retention.databases.statements.unused import Leaving
@@ -19,14 +20,18 @@ from retention.planning.unused import LastUse
 Way = tuple[Hop, ...]
 
 
-def locks_on_used(plan: Plan, step: Step, locked: sa.Select[Any]) -> Iterator[sa.Select[Any]]:
-    """Locks the rows that rows of the batch, whose keys `locked` selects, refer to in the end.
+def locks_on_used(plan: Plan, step: Step, window: Window) -> Iterator[sa.Select[Any]]:
+    """Locks the rows that rows of the window, locked by this transaction, refer to in the end.
 
     A row that someone starts to use meanwhile waits for the batch, or is seen by its decision.
     """
     ways = _ways_down(plan, step)
     reach = Reach(plan.schema, all_alive)
-    key = plan.schema.tables[step.table].key
+    own = with_system_columns(row_of(plan.schema.tables[step.table]))
+    key = plan.schema.tables[step.table].identity
+    locked = sa.select(*(own.c[name] for name in key)).where(
+        window.holds(own), own.c["xmax"] == sa.literal_column(OURS)
+    )
 
     def in_batch(row: Row) -> Truth:
         return sa.tuple_(*(row.c[name] for name in key)).in_(locked)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 OURS = "pg_current_xact_id()::xid"
+ADDRESS, PART = "retention_address", "retention_part"
+"""Where a doomed row lies, beside columns of the user's that may have any name."""
 
 
 def with_system_columns(row: sa.TableClause) -> sa.TableClause:

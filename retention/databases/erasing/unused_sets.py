@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from retention.planning.schema import Table
 class UnusedSets:
     """One temporary table for each table whose rows may lose their last user; users first.
 
-    `members` gives the sets of rows that the batch takes, by table.
+    `members` gives the sets of rows that the batch takes, by table; `taken` is `Leaving`'s.
     """
 
     def __init__(
@@ -27,15 +27,17 @@ class UnusedSets:
         dialect: Dialect,
         step: Step,
         members: Mapping[str, sa.TableClause],
+        taken: Callable[[str, Row], Truth],
     ) -> None:
         self.plan = plan
         self.dialect = dialect
         self.members = members
+        self.taken = taken
         self.uses = plan.last_uses(step)
         self.names = [
             (use.table, f"retention_unused_{index}") for index, use in enumerate(self.uses)
         ]
-        self.leaving = Leaving(plan, dialect, members)
+        self.leaving = Leaving(plan, dialect, members, taken)
 
     def clear(self, connection: sa.Connection) -> None:
         """Empty the sets for the next batch."""
@@ -44,7 +46,7 @@ class UnusedSets:
 
     def set_down(self, connection: sa.Connection) -> None:
         """Lock what loses a user, then keep what nothing uses any longer."""
-        self.leaving = Leaving(self.plan, self.dialect, self.members)
+        self.leaving = Leaving(self.plan, self.dialect, self.members, self.taken)
         for use in self.uses:
             table = self.plan.schema.tables[use.table]
             row = row_of(table)
@@ -62,7 +64,7 @@ class UnusedSets:
         """Delete the rows of every set, users first."""
         for name, _ in self.names:
             table = self.plan.schema.tables[name]
-            if keys:
+            if keys and table.key:
                 guard = self.plan.guard_of(name)
                 columns = key_columns(
                     self.dialect, table, self._temporary(name), guard, as_text=False
@@ -78,7 +80,7 @@ class UnusedSets:
     def _unused(self, table: Table, row: Row) -> Truth:
         rows = self._temporary(table.name)
         if not self.dialect.locks_rows:
-            return within(row, table.key, rows, table.key)
+            return within(row, table.identity, rows, table.identity)
         # MariaDB joins the tables of a DELETE, and walks the whole table for an IN
         return sa.and_(*(row.c[name] == rows.c[name] for name in table.key))
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from retention.databases.erasing.windows import KeyWalker, PageWalker, Walker
+from retention.databases.erasing.windows import (
+    KeyWalker,
+    PageWalker,
+    PortionWalker,
+    Walker,
+    WholeWalker,
+)
 from retention.planning.schema import Schema, TableKind
 
 
@@ -13,6 +19,8 @@ def walker_for(schema: Schema, table: str) -> Walker:
         return PageWalker(found)
     if schema.dialect == "sqlite" and found.row_address:
         return KeyWalker(found, (found.row_address,))
+    if not found.key:
+        return PortionWalker() if schema.dialect == "mysql" else WholeWalker()
     return KeyWalker(found, found.key)
 
 
@@ -23,4 +31,6 @@ def describe_walk(schema: Schema, table: str) -> str:
         return "heap pages"
     if schema.dialect == "sqlite" and found.row_address:
         return found.row_address
+    if not found.key:
+        return "portions" if schema.dialect == "mysql" else "the whole table"
     return f"key ({', '.join(found.key)})"

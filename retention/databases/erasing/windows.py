@@ -56,6 +56,17 @@ class PageWindow:
         )
 
 
+@dataclass(slots=True)
+class PortionWindow:
+    """At most `size` due rows, wherever they are; `last`: the batch found fewer (MariaDB)."""
+
+    size: int
+    last: bool = False
+
+    def holds(self, row: Row) -> Truth:
+        return sa.true()
+
+
 def _after(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
     """Key order written out, so that every engine can serve it from the key's index."""
     steps = []
@@ -141,3 +152,29 @@ class PageWalker:
         schema = self.table.schema or "public"
         with connection.begin():
             return int(connection.execute(size, {"schema": schema, "name": name}).scalar_one())
+
+
+class PortionWalker:
+    """For rows that nothing tells apart: portions of what is due, until one is not full.
+
+    Each portion looks for its rows from the start, so the size is not shortened to save time.
+    """
+
+    def __init__(self) -> None:
+        self.size = 10_000
+
+    def windows(self, connection: sa.Connection) -> Iterator[Window]:
+        window = PortionWindow(10_000)
+        while not window.last:
+            window = PortionWindow(10_000)
+            yield window
+
+
+class WholeWalker:
+    """One window over everything, where a table has neither key nor pages of its own."""
+
+    def __init__(self) -> None:
+        self.size = 1
+
+    def windows(self, connection: sa.Connection) -> Iterator[Window]:
+        yield KeyWindow((), None, None)

@@ -31,7 +31,8 @@ def statements_of(plan: Plan) -> Iterator[str]:
     for step in plan.steps:
         table = plan.schema.tables[step.table]
         row = row_of(table)
-        query = sa.select(*(row.c[name] for name in table.key)).where(
+        names = table.identity or tuple(table.columns)
+        query = sa.select(*(row.c[name] for name in names)).where(
             Predicates(plan, dialect).doomed(step, row)
         )
         yield f"-- {step.name}: {step.reason}; walks {describe_walk(plan.schema, step.table)}"

@@ -121,6 +121,18 @@ class Facts:
         """TRUE where our table already says that the step's rule has restricted the row."""
         return self._restriction(step.table, row, lambda entry: entry.c.rule == bind(step.rule))
 
+    def unrestricted(self, step: Step, row: Row) -> Truth:
+        """TRUE where the step still has to put the row out of processing."""
+        restriction = step.restriction
+        assert restriction is not None
+        if restriction.values:
+            return any_of(
+                *(row.c[name].is_distinct_from(bind(value)) for name, value in restriction.values)
+            )
+        if restriction.move_to or not self.plan.schema.enrolled:
+            return sa.true()
+        return sa.not_(self.entered(step, row))
+
     def lifted(self, step: Step, row: Row) -> Truth | None:
         """TRUE where a person has lifted what the step's rule restricted."""
         if not self.plan.schema.enrolled or not self.plan.schema.tables[step.table].key:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, row_of
-from retention.databases.statements.predicates import Predicates, Stop
+from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.stops import Stop
 from retention.planning.plan import Action, Plan, Step
 
 FirstDue = tuple[tuple[int | None, ...], int]

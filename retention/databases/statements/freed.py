@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from retention.databases.sql import Row, Truth, all_of, any_of, is_true
 from retention.databases.statements.rows import Reach
+from retention.databases.statements.stand_ins import stands_in
 from retention.planning.masked_columns import MaskGroup
 from retention.planning.paths import Hop, turned
 from retention.planning.plan import Plan, Step
@@ -49,7 +50,7 @@ class Freed:
 
         Of several anonymized rows one answers for what they share, so that it is counted once.
         """
-        key = self.plan.schema.tables[self.step.table].key
+        key = self.plan.schema.tables[self.step.table].identity
 
         def lower(other: Row) -> Truth:
             return sa.tuple_(*(other.c[name] for name in key)) < sa.tuple_(
@@ -71,6 +72,7 @@ class Freed:
                 return sa.not_(self._spent(table, user, steps - 1))
 
             others.append(self.reach.referring(row, reference, other))
+        others += [is_true(standing) for _, standing in stands_in(self.plan, table, row)]
         return sa.not_(any_of(*others))
 
     def _spent(self, table: str, row: Row, steps: int) -> Truth:
@@ -87,4 +89,9 @@ class Freed:
     def _spent_between(self, table: str, row: Row, way: tuple[Hop, ...]) -> Truth:
         """TRUE for a row below an anonymized row, or one that only anonymized rows use."""
         led = self.reach.exists(row, turned(way), self.anonymized)
+        if any(hop.down and hop.reference.shared for hop in way):
+            led = all_of(led, sa.not_(self.reach.exists(row, turned(way), self._not_yet)))
         return led if way[-1].down else all_of(led, self._free(table, row, len(way)))
+
+    def _not_yet(self, owner: Row) -> Truth:
+        return sa.not_(is_true(self.anonymized(owner)))

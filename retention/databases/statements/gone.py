@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Row, Truth, all_of, any_of, joined, row_of
+from retention.databases.sql import Row, Truth, all_of, any_of, is_true, row_of
+from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, Reach, all_alive
 from retention.databases.statements.unused import Leaving
@@ -59,14 +60,20 @@ class GoneSets:
 
     def among(self, position: int, table: str, row: Row) -> Truth:
         """TRUE for a row of `table` that the step at `position` takes."""
-        key = self.plan.schema.tables[table].key
-        found = []
-        for taken in self.gone(position, table):
-            rows = taken.alias()
-            same = sa.and_(*(rows.c[name] == row.c[name] for name in key))
-            query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(rows).where(same)
-            found.append(sa.exists(query.correlate_except(rows)))
+        if not self.plan.schema.tables[table].identity:
+            return is_true(self._taken_at(position, table, row))
+        found = [self._within(taken, table, row) for taken in self.gone(position, table)]
         return found[0] if len(found) == 1 else any_of(*found)
+
+    def _within(self, taken: sa.CTE, table: str, row: Row) -> Truth:
+        rows = taken.alias()
+        identity = self.plan.schema.tables[table].identity
+        same = sa.and_(*(rows.c[name] == row.c[name] for name in identity))
+        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(rows).where(same)
+        return sa.exists(query.correlate_except(rows))
+
+    def _taken_at(self, position: int, table: str, row: Row) -> Truth:
+        return self._member(position, self.plan.steps[position], table, row)
 
     def gone(self, position: int, table: str) -> list[sa.CTE]:
         """The sets of rows of `table` that the step at `position` takes."""
@@ -86,7 +93,8 @@ class GoneSets:
         if position not in self._leaving:
             step = self.plan.steps[position]
             direct = {name: self.set_of(position, name) for name in self.plan.taken_tables(step)}
-            leaving = Leaving(self.plan, self.dialect, direct, self.alive(position))
+            taken = partial(self._taken_at, position)
+            leaving = Leaving(self.plan, self.dialect, direct, taken, self.alive(position))
             self._leaving[position] = leaving
             for use in self.plan.last_uses(step):
                 found = self._unused_rows(position, use, leaving)
@@ -107,20 +115,26 @@ class GoneSets:
         if (position, table) not in self._sets:
             step = self.plan.steps[position]
             row = row_of(self.plan.schema.tables[table])
-            columns = [
+            columns: list[sa.ColumnElement[Any]] = [
                 row.c[name] for name in set_columns(self.plan, self.plan.schema.tables[table])
             ]
-            found = sa.select(*columns).where(self._member(position, step, table, row))
+            columns = columns or [sa.literal_column("1").label("one")]
+            found = (
+                sa.select(*columns).select_from(row).where(self._member(position, step, table, row))
+            )
             number = list(self.plan.schema.tables).index(table)
             self._sets[(position, table)] = found.cte(f"gone_{position}_{number}")
         return self._sets[(position, table)]
 
     def with_parents(self, position: int, reference: Reference, row: Row) -> Truth:
-        """TRUE for a row whose parent along `reference` the step takes."""
+        """TRUE for a row whose parent along `reference`, or the last of them, the step takes."""
         parents = self.set_of(position, reference.parent).alias()
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(parents)
-        query = query.where(joined(reference, row, parents))
-        return sa.exists(query.correlate_except(parents))
+
+        def stays(other: Row) -> Truth:
+            gone = self._within(self.set_of(position, reference.parent), reference.parent, other)
+            return all_of(sa.not_(gone), self.alive(position)(reference.parent, other))
+
+        return goes_along(self.plan.schema, reference, row, parents, stays)
 
     def _member(self, position: int, step: Step, table: str, row: Row) -> Truth:
         found: list[Truth] = []

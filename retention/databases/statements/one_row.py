@@ -15,14 +15,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import key_text
-from retention.databases.sql import Expression, Row, Truth, all_of, any_of
+from retention.databases.sql import Expression, Row, Truth, all_of
 from retention.databases.state import hold
 from retention.databases.statements.one_row_asking import Place, flag
 from retention.databases.statements.one_row_clocks import RowClocks
 from retention.databases.statements.unused import Leaving
 from retention.databases.taking import Key, key_columns, keys_of, set_columns
 from retention.planning.deadlines import Deadline
-from retention.planning.paths import Hop, turned
+from retention.planning.paths import Hop
 from retention.planning.plan import Action, Floor, Step
 from retention.planning.schema import Reference
 
@@ -130,20 +130,17 @@ class OneRow(RowClocks):
         """(table, action, rows) of what goes, is detached or masked with the row."""
         if step.action is Action.ANONYMIZE:
             return [*self._masked_along(place, step), *self._removed_along(place, step)]
-        ways = self.ways(place.table)
         companions = self.plan.companions(place.table)
         counts: dict[tuple[str, str], int] = {}
         for name in companions.taken:
             row = self.row(name)
-            counts[name, "delete"] = self.count(
-                self.counting(row, self.led_to(place, ways[name], row))
-            )
-        for name, count in self._unused_along(place, step, ways):
+            counts[name, "delete"] = self.count(self.counting(row, self.goes(place, name, row)))
+        for name, count in self._unused_along(place, step):
             counts[name, "delete"] = counts.get((name, "delete"), 0) + count
         for reference in companions.detached:
             row = self.row(reference.table)
-            goes = self.led_to(place, ways.get(reference.table, []), row)
-            query = self.counting(row, self.under(place, reference, ways, row), sa.not_(goes))
+            goes = self.goes(place, reference.table, row)
+            query = self.counting(row, self.goes_by(place, reference, row), sa.not_(goes))
             found = counts.get((reference.table, "detach"), 0) + self.count(query)
             counts[reference.table, "detach"] = found
         return [(table, action, count) for (table, action), count in counts.items() if count]
@@ -157,17 +154,15 @@ class OneRow(RowClocks):
             for found, row in rows
         )
 
-    def _unused_along(
-        self, place: Place, step: Step, ways: dict[str, list[tuple[Hop, ...]]]
-    ) -> Iterator[tuple[str, int]]:
+    def _unused_along(self, place: Place, step: Step) -> Iterator[tuple[str, int]]:
         """Rows that lose their last user with this row and what goes with it."""
         uses = self.plan.last_uses(step)
         if not uses:
             return
-        sets: dict[str, Row] = {
-            name: self._set(name, partial(self.led_to, place, led)) for name, led in ways.items()
-        }
-        leaving = Leaving(self.plan, self.dialect, sets)
+        goes = partial(self.goes, place)
+        tables = (place.table, *self.plan.companions(place.table).taken)
+        sets: dict[str, Row] = {name: self._set(name, partial(goes, name)) for name in tables}
+        leaving = Leaving(self.plan, self.dialect, sets, goes)
         for use in uses:
             found = self._set(use.table, partial(leaving.goes_unused, use))
             leaving.add(use.table, found)
@@ -176,7 +171,7 @@ class OneRow(RowClocks):
     def _set(self, name: str, condition: Callable[[Row], Truth]) -> sa.CTE:
         row = self.row(name)
         columns = set_columns(self.plan, self.plan.schema.tables[name])
-        query: sa.Select[Any] = sa.select(*(row.c[column] for column in columns))
+        query: sa.Select[Any] = sa.select(*(row.c[column] for column in columns)).select_from(row)
         return query.where(condition(row)).cte(f"leaving_{len(self.statements)}_{name}")
 
     def _masked_along(self, place: Place, step: Step) -> list[tuple[str, str, int]]:
@@ -204,10 +199,10 @@ class OneRow(RowClocks):
                 owned = self.reach.exists(child, owner, partial(self.at, place))
                 return all_of(owned, predicates.may_go(reference.table, child))
 
-            for name, ways in self.ways(reference.table).items():
+            for name in (reference.table, *self.plan.companions(reference.table).taken):
                 row = self.row(name)
-                led = [self.reach.exists(row, turned(way), going) for way in ways]
-                counts[name] = counts.get(name, 0) + self.count(self.counting(row, any_of(*led)))
+                goes = self.goes_with(reference.table, going, name, row)
+                counts[name] = counts.get(name, 0) + self.count(self.counting(row, goes))
         return [(name, "delete", count) for name, count in counts.items() if count]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,6 +89,32 @@ class RowAsking:
         """TRUE for a row that refers along `reference` to the row at `place` or its companions."""
         led = [(*way, Hop(reference, True)) for way in ways[reference.parent]]
         return self.led_to(place, led, row)
+
+    def goes(self, place: Place, table: str, row: Row) -> Truth:
+        """TRUE for the row at `place`, and for a row of `table` that goes when it goes."""
+        return self.goes_with(place.table, partial(self.at, place), table, row)
+
+    def goes_by(self, place: Place, reference: Reference, row: Row) -> Truth:
+        """TRUE where the row's parent goes when the row at `place` goes: the last of them."""
+        return self._with_last(reference, row, partial(self.goes, place, reference.parent))
+
+    def goes_with(self, name: str, first: Callable[[Row], Truth], table: str, row: Row) -> Truth:
+        """TRUE for a row of `table` that goes with rows of `name` that are `first`, or is one."""
+        along = self.plan.companions(name).taken.get(table, ())
+        found = [first(row)] if table == name else []
+        for reference in along:
+            parent = partial(self.goes_with, name, first, reference.parent)
+            found.append(self._with_last(reference, row, parent))
+        return any_of(*found)
+
+    def _with_last(self, reference: Reference, row: Row, goes: Callable[[Row], Truth]) -> Truth:
+        up = (Hop(reference, down=False),)
+        found = self.reach.exists(row, up, goes)
+        if not reference.shared:
+            return found
+        return sa.and_(
+            found, sa.not_(self.reach.exists(row, up, lambda other: sa.not_(goes(other))))
+        )
 
     def counting(self, row: Row, *conditions: Truth | None) -> sa.Select[Any]:
         return sa.select(sa.func.count()).select_from(row).where(all_of(*conditions))

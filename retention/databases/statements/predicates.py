@@ -24,13 +24,14 @@ from retention.databases.sql import (
     row_of,
 )
 from retention.databases.statements.freed import Freed
+from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.masking import Masking
 from retention.databases.statements.remember_sql import RememberSql
 from retention.databases.statements.rows import Alive, all_alive
+from retention.databases.statements.stand_ins import stands_in
+from retention.databases.statements.stops import Stop, grouped
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.plan import Action, Plan, Step
-
-Stop = tuple[str, str, Truth]
 
 
 class Predicates(Masking):
@@ -86,7 +87,8 @@ class Predicates(Masking):
         """What an UPDATE sets to write the start down."""
         assert step.clock is not None
         assert step.clock.remembered is not None
-        return {step.clock.remembered.path.column: self.remembering.value(step, row)}
+        kept = kept_columns(self.plan.schema.tables[step.table], row)
+        return {**kept, step.clock.remembered.path.column: self.remembering.value(step, row)}
 
     def _reached_outcome(self, step: Step, row: Row) -> Expression:
         """What becomes of a row whose period is over: stopped by something, or due."""
@@ -159,11 +161,15 @@ class Predicates(Masking):
             ("blocked", reference.label, self.reach.referring(row, reference, lambda _: None))
             for reference in self.plan.referring(table, "block")
         ]
-        return _grouped(found)
+        found += [
+            ("blocked", reference.label, standing)
+            for reference, standing in stands_in(self.plan, table, row)
+        ]
+        return grouped(found)
 
     def _child_stops(self, table: str, row: Row) -> list[Stop]:
         """Stops of a row that would go with its parent; the `unless` of its own rules count too."""
-        return _grouped([*self.stops(table, row), *self.own_unless(table, row)])
+        return grouped([*self.stops(table, row), *self.own_unless(table, row)])
 
     def own_unless(self, table: str, row: Row) -> list[Stop]:
         """The named conditions of the rules that select the row."""
@@ -207,18 +213,6 @@ class Predicates(Masking):
         return [("deleted", other.rule, self.taken(other, row)) for other in others]
 
     # -- restricting ------------------------------------------------------------------------------
-
-    def unrestricted(self, step: Step, row: Row) -> Truth:
-        """TRUE where the step still has to put the row out of processing."""
-        restriction = step.restriction
-        assert restriction is not None
-        if restriction.values:
-            return any_of(
-                *(row.c[name].is_distinct_from(bind(value)) for name, value in restriction.values)
-            )
-        if restriction.move_to or not self.plan.schema.enrolled:
-            return sa.true()
-        return sa.not_(self.entered(step, row))
 
     def _restriction_stops(self, step: Step, row: Row) -> list[Stop]:
         hold, lifted = self.hold_on(step.table, row), self.lifted(step, row)
@@ -293,15 +287,3 @@ class Predicates(Masking):
         fixed = sa.not_(is_true(self.any_to_mask(self.masks_at(step, ()), row)))
         parts = (self._selected(step, row), is_true(self._reached(step, row)), fixed)
         return any_of(all_of(*parts, *(sa.not_(stop) for stop in stops)), *deleted)
-
-
-def _grouped(stops: list[Stop]) -> list[Stop]:
-    """One stop a name; held first, then kept, then blocked, so that counts name the strongest."""
-    rank = ("held", "restricted", "kept", "blocked", "unless")
-    merged: dict[tuple[str, str], list[Truth]] = {}
-    for kind, name, stop in stops:
-        merged.setdefault((kind, name), []).append(stop)
-    return [
-        (kind, name, any_of(*tests))
-        for (kind, name), tests in sorted(merged.items(), key=lambda item: rank.index(item[0][0]))
-    ]

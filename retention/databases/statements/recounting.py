@@ -13,7 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect, key_text
-from retention.databases.sql import Expression, Row, Truth, bind, is_true, joined, row_of
+from retention.databases.sql import (
+    Expression,
+    Row,
+    Truth,
+    bind,
+    is_true,
+    joined,
+    place_of_detached,
+    refers,
+    row_of,
+)
 from retention.databases.state import event, hold, restriction
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.rows import all_alive
@@ -121,6 +131,11 @@ class PlainRows:
         source = sa.join(row, child, joined(reference, child, row))
         return {key for key, _ in self._asked(reference.parent, row, keys, [], source)}
 
+    def standing_in(self, reference: Reference, keys: Iterable[RowKey]) -> set[RowKey]:
+        """Those of the parents that detached rows refer to from then on."""
+        row = self._row(reference.parent)
+        return self._true(reference.parent, row, keys, place_of_detached(reference, row))
+
     def event_times(
         self, table: str, keys: Iterable[RowKey], name: str
     ) -> list[tuple[RowKey, str | None]]:
@@ -188,7 +203,7 @@ class PlainRows:
         """Rows by the value with which they refer to a row that is not there, at most so many values.
 
         `ways`: references on the same columns, into each table that may hold the row; it is missing
-        where none does. NULL, '' and 0 refer to nothing.
+        where none does. NULL, '' and 0 refer to nothing, and so does what detached rows were given.
         """
         reference = ways[0]
         row = self._row(reference.table)
@@ -214,7 +229,9 @@ class PlainRows:
                 found.append(row.c[name] != bind(0))
             elif columns[name].kind is ColumnKind.TEXT:
                 found.append(row.c[name] != bind(""))
-        return found
+        if reference.detach_to is not None:
+            found.append(row.c[reference.columns[0]] != bind(reference.detach_to))
+        return [*found, refers(reference, row)]
 
     # -- parts --------------------------------------------------------------------------------------
 

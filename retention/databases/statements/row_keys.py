@@ -13,7 +13,7 @@ from retention.databases.taking import Key
 from retention.errors import UsageError
 from retention.planning.schema import ColumnKind, Table
 
-_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 
 def typed_key(table: Table, key: Sequence[str]) -> Key:
@@ -31,7 +31,9 @@ def typed_key(table: Table, key: Sequence[str]) -> Key:
 def _typed(table: Table, name: str, value: str) -> int | str:
     kind = table.columns[name].kind
     if kind is ColumnKind.INTEGER:
-        if not _WHOLE.fullmatch(value) or not -(2**63) <= int(value) < 2**63:
+        unsigned = "UNSIGNED" in table.columns[name].type_text.upper()
+        least, beyond = (0, 2**64) if unsigned else (-(2**63), 2**63)
+        if not _WHOLE.fullmatch(value) or not least <= int(value) < beyond:
             raise UsageError(f'"{name}" is a whole number; nothing was done')
         return int(value)
     if kind is ColumnKind.UUID:

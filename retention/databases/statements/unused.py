@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Row, Truth, all_of, any_of
+from retention.databases.sql import Row, Truth, all_of, any_of, is_true, joined_from_any
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, all_alive
+from retention.databases.statements.stand_ins import stands_in
 from retention.planning.plan import Action, Plan
 from retention.planning.unused import LastUse
 
@@ -28,7 +29,8 @@ class Leaving:
     """The rows that go, as sets by table; the unused ones are added as they become known.
 
     `before` leaves out what went earlier. Conditions are read as the tables will be afterwards: one
-    over child rows finds none of those that go.
+    over child rows finds none of those that go. `taken` tells which rows go of a table in which
+    nothing tells one row from another.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class Leaving:
         plan: Plan,
         dialect: Dialect,
         sets: Mapping[str, Row],
+        taken: Callable[[str, Row], Truth],
         before: Alive = all_alive,
     ) -> None:
         self.plan = plan
+        self.taken = taken
         self.before = before
         self.after = Predicates(plan, dialect, self._stays)
         self._sets: dict[str, list[Row]] = {table: [rows] for table, rows in sets.items()}
@@ -47,28 +51,31 @@ class Leaving:
         """Rows of `table` that go as well."""
         self._sets.setdefault(table, []).append(rows)
 
-    def gone(self, table: str) -> list[Row]:
-        """The sets of rows of `table` that go."""
-        return self._sets.get(table, [])
+    def goes(self, table: str, row: Row) -> Truth | None:
+        """TRUE for a row of `table` that goes; None where none does."""
+        sets = self._sets.get(table, [])
+        if not sets:
+            return None
+        identity = self.plan.schema.tables[table].identity
+        if not identity:
+            return is_true(self.taken(table, row))
+        return any_of(*(within(row, identity, rows, identity) for rows in sets))
 
     def loses_user(self, use: LastUse, row: Row) -> Truth:
         """TRUE for a row of `use.table` to which one of the gone rows refers."""
         return any_of(
             *(
-                within(row, reference.parent_columns, rows, reference.columns)
+                joined_from_any(reference, row, rows)
                 for reference in use.by
-                for rows in self.gone(reference.table)
+                for rows in self._sets.get(reference.table, [])
             )
         )
 
     def goes_unused(self, use: LastUse, row: Row) -> Truth:
         """TRUE for a row that loses its last user with them, where nothing else keeps it."""
-        key = self.plan.schema.tables[use.table].key
-        already = [sa.not_(within(row, key, rows, key)) for rows in self.gone(use.table)]
         return all_of(
             self.loses_user(use, row),
-            *already,
-            self.before(use.table, row),
+            self._stays(use.table, row),
             sa.not_(self._used(use.table, row)),
             *self._free(use.table, row),
         )
@@ -84,9 +91,11 @@ class Leaving:
         return all_of(self.loses_user(use, row), self.before(use.table, row), free)
 
     def _used(self, table: str, row: Row) -> Truth:
-        """TRUE while a row that stays refers to the row."""
+        """TRUE while a row that stays refers to the row, or where it stands for all who left."""
         users = self.plan.users_of(table)
-        return any_of(*(self.after.reach.referring(row, found, lambda _: None) for found in users))
+        found = [self.after.reach.referring(row, user, lambda _: None) for user in users]
+        standing = [is_true(stands) for _, stands in stands_in(self.plan, table, row)]
+        return any_of(*found, *standing)
 
     def _free(self, table: str, row: Row) -> list[Truth]:
         """No hold, no floor, and no `unless` of a rule that selects the row, keeps it."""
@@ -96,7 +105,5 @@ class Leaving:
         return [sa.not_(stop) for stop in stops if stop is not None]
 
     def _stays(self, table: str, row: Row) -> Truth | None:
-        key = self.plan.schema.tables[table].key
-        gone = [sa.not_(within(row, key, rows, key)) for rows in self.gone(table)]
-        earlier = self.before(table, row)
-        return all_of(earlier, *gone) if gone else earlier
+        goes, earlier = self.goes(table, row), self.before(table, row)
+        return earlier if goes is None else all_of(earlier, sa.not_(goes))

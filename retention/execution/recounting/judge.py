@@ -83,12 +83,23 @@ class Judge:
             found |= self.keeping(floor, keys - found)
         for reference in self.plan.referring(table, "block"):
             found |= self.rows.referred(reference, keys - found)
+        found |= self.standing_in(table, keys - found)
         for reference in self.plan.referring(table, "delete"):
+            if not self.plan.schema.tables[reference.table].key:
+                continue
             pairs = self.rows.ends(table, keys - found, (_down(reference),))
             children = {child for _, child in pairs}
             stopped = self.kept_from_leaving(reference.table, children, (*above, table))
             stopped |= self._excepted_children(reference.table, children - stopped)
             found |= {parent for parent, child in pairs if child in stopped}
+        return found
+
+    def standing_in(self, table: str, keys: Keys) -> Keys:
+        """The rows to which detached rows refer from then on: they stand for all who left."""
+        found: Keys = set()
+        for reference in self.plan.referring(table, "detach"):
+            if reference.detach_to is not None:
+                found |= self.rows.standing_in(reference, keys - found)
         return found
 
     def keeping(self, floor: Floor, keys: Keys) -> Keys:
@@ -104,7 +115,7 @@ class Judge:
         """Rows that the `unless` of a rule of their own keeps from going with their parents."""
         found: Keys = set()
         for step in self.plan.steps:
-            if step.table == table and step.action is Action.DELETE:
+            if step.table == table:
                 for _, condition in step.unless:
                     excepted = self.rows.excepted(table, keys - found, condition)
                     found |= self._selected(step, excepted)

@@ -9,7 +9,7 @@ from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.masks import can_be_read, is_masked
 from retention.execution.recounting.verdict import Fault, Finding, StepRecount
 from retention.planning.masked_columns import ColumnMask
-from retention.planning.paths import Hop
+from retention.planning.paths import Hop, turned
 from retention.planning.plan import Action, Step
 from retention.policies.masking import Mask, Template
 
@@ -67,6 +67,9 @@ class Masks:
         """The rows at the end of `hops` that nothing but `owners` uses, themselves or by others."""
         table, known = hops[-1].target, {self.step.table: owners}
         keys = {key for _, key in self.judge.rows.ends(self.step.table, owners, hops)}
+        if any(hop.down and hop.reference.shared for hop in hops):
+            pairs = self.judge.rows.ends(table, keys, turned(hops))
+            keys -= {key for key, owner in pairs if owner not in owners}
         if hops[-1].down:
             return keys
         for size in range(1, len(hops)):
@@ -75,7 +78,7 @@ class Masks:
         for reference in self.plan.users_of(table):
             users = self.judge.rows.ends(table, keys, (Hop(reference, down=True),))
             keys -= {key for key, user in users if user not in known.get(reference.table, set())}
-        return keys
+        return keys - self.judge.standing_in(table, keys)
 
     def _unmasked(self, table: str, masks: list[ColumnMask], keys: Keys) -> dict[ColumnMask, Keys]:
         """For each mask the rows whose column is neither masked nor protected nor held."""
