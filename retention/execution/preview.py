@@ -5,6 +5,7 @@ from __future__ import annotations
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.statements.counting import count_also, count_kept, count_outcomes
+from retention.databases.statements.kept_sets import gone_sets
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.planning.plan import Plan
 
@@ -12,14 +13,15 @@ from retention.planning.plan import Plan
 def preview(database: Database, connection: Connection, plan: Plan) -> list[StepCount]:
     """One count per step of the plan, in the order in which they would run."""
     with database_faults("counting", database.name), connection.begin():
-        outcomes, totals = count_outcomes(connection, plan, database.dialect)
-        counts = []
-        for index, step in enumerate(plan.steps):
-            also: tuple[Also, ...] = ()
-            if outcomes[index].get("due"):
-                found = count_also(connection, plan, database.dialect, index)
-                also = tuple(Also(*item) for item in found if item[2])
-            counts.append(step_count(step, outcomes[index], totals[step.table], also))
+        with gone_sets(connection, plan, database.dialect) as sets:
+            outcomes, totals = count_outcomes(connection, sets)
+            counts = []
+            for index, step in enumerate(plan.steps):
+                also: tuple[Also, ...] = ()
+                if outcomes[index].get("due"):
+                    found = count_also(connection, sets, index)
+                    also = tuple(Also(*item) for item in found if item[2])
+                counts.append(step_count(step, outcomes[index], totals[step.table], also))
         return counts
 
 

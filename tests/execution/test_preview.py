@@ -86,3 +86,45 @@ def test_rules_are_counted_alone_when_asked_for(project: Project) -> None:
     outcome = project.run("plan", "--rule", "lgos")
     assert outcome.code == 2
     assert 'there is no rule "lgos"' in outcome.err
+
+
+MANY = """
+[references]
+"*" = "as declared"
+"orders.customer_id" = "delete"
+"positions.order_id" = "delete"
+"""
+
+
+def test_many_rules_on_one_table_see_what_the_others_take(project: Project) -> None:
+    """Eight rules over customers with orders and positions: each row goes once, and is told of."""
+    project.sql(
+        "create table customers (id integer primary key, kind varchar(9), closed_at date)",
+        "create table orders (id integer primary key, customer_id integer not null"
+        " references customers(id))",
+        "create table positions (id integer primary key, order_id integer not null"
+        " references orders(id))",
+    )
+    for key in range(1, 33):
+        kind, closed = f"k{key % 8}", "'2020-01-01'" if key % 3 else "null"
+        project.sql(
+            f"insert into customers values ({key}, '{kind}', {closed})",
+            f"insert into orders values ({key}, {key})",
+            f"insert into positions values ({key}, {key})",
+        )
+    rules = "".join(
+        f'[rules.r{number}]\ntable = "customers"\nstart = "closed_at"\ndelete_after = "1 year"\n'
+        f"""where = "kind = 'k{number}' or kind = 'k{(number + 1) % 8}'"\n"""
+        for number in range(8)
+    )
+    project.policy(rules + MANY)
+    project.enroll()
+    planned = project.plan("2026-06-01")
+    closed = project.value("select count(*) from customers where closed_at is not null")
+    assert sum(step["due"] for step in planned.values()) == closed
+    before = project.value("select count(*) from positions")
+    assert project.run("run", "--all", "--at", "2026-06-01").code == 0
+    left = project.value("select count(*) from customers where closed_at is not null")
+    assert (left, project.value("select count(*) from positions")) == (0, before - closed)
+    told = project.run("explain", "customers", "3", "--at", "2026-06-01", "--sql")
+    assert told.code == 0

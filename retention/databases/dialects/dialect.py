@@ -27,6 +27,7 @@ class Dialect:
     returns_updated_rows = True
     data_modifying_ctes = False
     locks_rows = True
+    repeats_sets = False
     has_broken_dates = False
     dates_are_text = False
 

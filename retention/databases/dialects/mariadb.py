@@ -21,6 +21,7 @@ class MariaDB(MariaDBMasks):
 
     name = "mysql"
     returns_updated_rows = False
+    repeats_sets = True
     has_broken_dates = True
 
     def as_text(self, value: Expression) -> Expression:

@@ -26,6 +26,7 @@ class SQLite(SQLiteMasks):
 
     name = "sqlite"
     locks_rows = False
+    repeats_sets = True
     dates_are_text = True
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:

@@ -9,24 +9,10 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, all_of, is_true, row_of
 from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.kept_sets import kept_sets
 from retention.planning.plan import Plan
 
 Pattern = tuple[tuple[bool, ...], tuple[bool, ...], int]
-
-
-class NamedSets(GoneSets):
-    """The rows that earlier steps take, under names of their own beside those of another plan."""
-
-    def __init__(self, plan: Plan, dialect: Dialect, name: str) -> None:
-        super().__init__(plan, dialect)
-        self.name = name
-
-    def set_of(self, position: int, table: str) -> sa.CTE:
-        """As of one plan, with its name in front."""
-        if (position, table) not in self._sets:
-            found = super().set_of(position, table)
-            self._sets[(position, table)] = found.element.cte(f"{self.name}_{found.name}")
-        return self._sets[(position, table)]
 
 
 def steps_on(plan: Plan, table: str) -> list[int]:
@@ -34,12 +20,12 @@ def steps_on(plan: Plan, table: str) -> list[int]:
     return [index for index, step in enumerate(plan.steps) if step.table == table]
 
 
-def taken_query(old: Plan, new: Plan, dialect: Dialect, table: str) -> sa.Select[Any]:
+def taken_query(old: GoneSets, new: GoneSets, table: str) -> sa.Select[Any]:
     """How many rows of `table` are due under the same steps of both plans: 1 or 0 for each step."""
-    row = row_of(new.schema.tables[table])
+    row = row_of(new.plan.schema.tables[table])
     columns = [
-        _taken(sets, index, row).label(f"{sets.name}_{index}")
-        for sets in (NamedSets(old, dialect, "old"), NamedSets(new, dialect, "new"))
+        _taken(sets, index, row).label(f"{sets.prefix}{index}")
+        for sets in (old, new)
         for index in steps_on(sets.plan, table)
     ]
     found = sa.select(*columns).select_from(row).subquery("found")
@@ -52,13 +38,16 @@ def count_taken(
     """Which steps of `old` and of `new` take a row (in the order of `steps_on`), and how many."""
     width = len(steps_on(old, table))
     found: list[Pattern] = []
-    for *flags, count in connection.execute(taken_query(old, new, dialect, table)):
-        taken = tuple(bool(flag) for flag in flags)
-        found.append((taken[:width], taken[width:], int(count)))
+    with kept_sets(connection, dialect) as kept:
+        before = GoneSets(old, dialect, kept, "old_")
+        after = GoneSets(new, dialect, kept, "new_")
+        for *flags, count in connection.execute(taken_query(before, after, table)):
+            taken = tuple(bool(flag) for flag in flags)
+            found.append((taken[:width], taken[width:], int(count)))
     return found
 
 
-def _taken(sets: NamedSets, index: int, row: Row) -> Expression:
+def _taken(sets: GoneSets, index: int, row: Row) -> Expression:
     step = sets.plan.steps[index]
     due = all_of(
         is_true(sets.predicates(index).doomed(step, row)), sets.alive(index)(step.table, row)

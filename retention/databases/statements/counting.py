@@ -16,9 +16,9 @@ from retention.planning.plan import Action, Plan
 Outcomes = dict[str, int]
 
 
-def outcome_query(plan: Plan, dialect: Dialect, table: str) -> tuple[list[int], sa.Select[Any]]:
+def outcome_query(sets: GoneSets, table: str) -> tuple[list[int], sa.Select[Any]]:
     """One scan that sorts every row of `table` under each of its steps."""
-    sets = GoneSets(plan, dialect)
+    plan = sets.plan
     row = row_of(plan.schema.tables[table])
     indexes = [index for index, step in enumerate(plan.steps) if step.table == table]
     columns = [
@@ -31,13 +31,14 @@ def outcome_query(plan: Plan, dialect: Dialect, table: str) -> tuple[list[int], 
 
 
 def count_outcomes(
-    connection: sa.Connection, plan: Plan, dialect: Dialect
+    connection: sa.Connection, sets: GoneSets
 ) -> tuple[dict[int, Outcomes], dict[str, int]]:
     """For each step (by its place in the plan) the rows of each outcome; and rows per table."""
+    plan = sets.plan
     outcomes: dict[int, Outcomes] = {index: {} for index in range(len(plan.steps))}
     totals: dict[str, int] = {}
     for table in dict.fromkeys(step.table for step in plan.steps):
-        indexes, query = outcome_query(plan, dialect, table)
+        indexes, query = outcome_query(sets, table)
         totals[table] = 0
         for *found, count in connection.execute(query):
             totals[table] += count
@@ -47,19 +48,15 @@ def count_outcomes(
     return outcomes, totals
 
 
-def also_queries(
-    plan: Plan, dialect: Dialect, index: int
-) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+def also_queries(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Select[Any]]]:
     """(table, action, count) for everything that goes along with the step's rows."""
-    step = plan.steps[index]
-    yield from _gone_along(plan, GoneSets(plan, dialect), index)
-    if step.action is Action.ANONYMIZE:
-        yield from _masked_along(plan, GoneSets(plan, dialect), index)
+    yield from _gone_along(sets, index)
+    if sets.plan.steps[index].action is Action.ANONYMIZE:
+        yield from _masked_along(sets, index)
 
 
-def _gone_along(
-    plan: Plan, sets: GoneSets, index: int
-) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+def _gone_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+    plan = sets.plan
     companions = plan.gone_with(plan.steps[index])
     for table in companions.taken:
         found = sets.set_of(index, table)
@@ -82,9 +79,8 @@ def _gone_along(
         yield use.table, "anonymize", _count(row, all_of(left, needed))
 
 
-def _masked_along(
-    plan: Plan, sets: GoneSets, index: int
-) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+def _masked_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Select[Any]]]:
+    plan = sets.plan
     step = plan.steps[index]
     predicates = sets.predicates(index)
     for group in step.mask_groups:
@@ -97,12 +93,10 @@ def _masked_along(
         yield group.table, "anonymize", _count(row, found)
 
 
-def count_also(
-    connection: sa.Connection, plan: Plan, dialect: Dialect, index: int
-) -> list[tuple[str, str, int]]:
+def count_also(connection: sa.Connection, sets: GoneSets, index: int) -> list[tuple[str, str, int]]:
     """What goes along with the step's rows: table, action, rows."""
     merged: dict[tuple[str, str], int] = {}
-    for table, action, query in also_queries(plan, dialect, index):
+    for table, action, query in also_queries(sets, index):
         count = int(connection.execute(query).scalar_one())
         merged[(table, action)] = merged.get((table, action), 0) + count
     return [(table, action, count) for (table, action), count in merged.items()]

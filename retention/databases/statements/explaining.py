@@ -15,6 +15,7 @@ from retention.databases.dialects.sqlite import SQLite
 from retention.databases.erasing.walker import describe_walk
 from retention.databases.sql import row_of
 from retention.databases.statements.counting import outcome_query
+from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.predicates import Predicates
 from retention.planning.plan import Plan
 
@@ -39,7 +40,7 @@ def statements_of(plan: Plan) -> Iterator[str]:
         yield _text(query, renderer)
     for name in dict.fromkeys(step.table for step in plan.steps):
         yield f"-- the counts of {name}"
-        yield _text(outcome_query(plan, dialect, name)[1], renderer)
+        yield _text(outcome_query(GoneSets(plan, dialect), name)[1], renderer)
 
 
 def _text(query: sa.Select[Any], renderer: Any) -> str:

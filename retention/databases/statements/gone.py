@@ -6,6 +6,7 @@ however many rules work on one another.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,16 +22,25 @@ from retention.databases.taking import set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import turned
 from retention.planning.plan import Plan, Step
-from retention.planning.schema import Reference
+from retention.planning.schema import Reference, Table
 from retention.planning.unused import LastUse
+
+Naming = Callable[[str, Table, sa.Select[Any]], sa.CTE]
 
 
 class GoneSets:
-    """Sets of rows by step and table, and the predicates of a step as it will find the tables."""
+    """Sets of rows by step and table, and the predicates of a step as it will find the tables.
 
-    def __init__(self, plan: Plan, dialect: Dialect) -> None:
+    `naming` makes a set of a query; None: a common table expression, whatever it is built on.
+    """
+
+    def __init__(
+        self, plan: Plan, dialect: Dialect, naming: Naming | None = None, prefix: str = ""
+    ) -> None:
         self.plan = plan
         self.dialect = dialect
+        self.prefix = prefix
+        self._naming = naming or _named
         self._sets: dict[tuple[int, str], sa.CTE] = {}
         self._unused: dict[tuple[int, str], sa.CTE] = {}
         self._leaving: dict[int, Leaving] = {}
@@ -108,7 +118,7 @@ class GoneSets:
         columns = [row.c[name] for name in set_columns(self.plan, table)]
         number = list(self.plan.schema.tables).index(use.table)
         found = sa.select(*columns).where(leaving.goes_unused(use, row))
-        return found.cte(f"unused_{position}_{number}")
+        return self._naming(f"{self.prefix}unused_{position}_{number}", table, found)
 
     def set_of(self, position: int, table: str) -> sa.CTE:
         """The rows of `table` that the step at `position` takes, directly or with their parents."""
@@ -123,7 +133,9 @@ class GoneSets:
                 sa.select(*columns).select_from(row).where(self._member(position, step, table, row))
             )
             number = list(self.plan.schema.tables).index(table)
-            self._sets[(position, table)] = found.cte(f"gone_{position}_{number}")
+            name = f"{self.prefix}gone_{position}_{number}"
+            known = self.plan.schema.tables[table]
+            self._sets[(position, table)] = self._naming(name, known, found)
         return self._sets[(position, table)]
 
     def with_parents(self, position: int, reference: Reference, row: Row) -> Truth:
@@ -180,3 +192,7 @@ class GoneSets:
         """The step's own table, and tables whose rows it deletes or that go with those."""
         step = self.plan.steps[position]
         return (step.table, *self.plan.gone_with(step).taken)
+
+
+def _named(name: str, _: Table, query: sa.Select[Any]) -> sa.CTE:
+    return query.cte(name)

@@ -15,6 +15,7 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, row_of
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.kept_sets import KeptSets
 from retention.databases.statements.rows import Reach, all_alive
 from retention.databases.taking import Key
 from retention.planning.paths import Hop, turned
@@ -40,7 +41,8 @@ class RowAsking:
         self.dialect = dialect
         self.plan = plan
         self.table = table
-        self.sets = GoneSets(plan, dialect)
+        kept = KeptSets(connection, dialect, self._told) if dialect.repeats_sets else None
+        self.sets = GoneSets(plan, dialect, kept)
         self.reach = Reach(plan.schema, all_alive)
         self.conditions = ConditionSql(dialect, plan.schema, all_alive)
         self.statements: list[str] = []
@@ -121,6 +123,10 @@ class RowAsking:
 
     def count(self, query: sa.Select[Any]) -> int:
         return int(self.ask(query)[0][0])
+
+    def _told(self, name: str, query: sa.Select[Any]) -> None:
+        filled = _text(query, self.connection)
+        self.statements.append(f"CREATE TEMP TABLE {name} AS {filled}")
 
     def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
         self.statements.append(_text(query, self.connection))
