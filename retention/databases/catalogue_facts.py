@@ -93,13 +93,11 @@ def _postgresql_columns(
 ) -> None:
     """Types as SQL names them, the lengths of domains, CHECK constraints."""
     columns = sa.text(
-        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),"
-        " i.character_maximum_length"
+        "SELECT c.relname, a.attname, t.typname, CASE WHEN t.typtypmod > 4 AND t.typbasetype IN"
+        " (CAST('varchar' AS regtype), CAST('bpchar' AS regtype)) THEN t.typtypmod - 4 END"
         " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " JOIN information_schema.columns i ON i.table_schema = n.nspname"
-        "  AND i.table_name = c.relname AND i.column_name = a.attname"
-        " WHERE n.nspname = :schema AND a.attnum > 0 AND i.domain_name IS NOT NULL"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid"
+        " WHERE n.nspname = :schema AND a.attnum > 0 AND NOT a.attisdropped AND t.typtype = 'd'"
     )
     for table, column, name, length in connection.execute(columns, {"schema": schema}):
         facts.columns[(table, column)] = ColumnFacts(name, length)
