@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from retention.cli.demo import pools, rows
+from retention.cli.demo.dice import Dice, Row, text
 from retention.errors import StorageError, UsageError
 
 SEED = 1814
@@ -89,20 +90,20 @@ def _refuse_foreign(target: Path) -> None:
         )
 
 
-def _insert(shop: sqlite3.Connection, table: str, table_rows: Iterable[rows.Row]) -> None:
+def _insert(shop: sqlite3.Connection, table: str, table_rows: Iterable[Row]) -> None:
     for row in table_rows:
         places = ", ".join("?" * len(row))
         shop.execute(f"INSERT INTO {table} VALUES ({places})", row)
 
 
-def _tables(as_of: datetime) -> Iterator[tuple[str, Iterable[rows.Row]]]:
+def _tables(as_of: datetime) -> Iterator[tuple[str, Iterable[Row]]]:
     """Every table's rows, what is referred to first."""
-    dice = rows.Dice(Random(SEED), as_of)
+    dice = Dice(Random(SEED), as_of)
     accounts = rows.customers(dice)
     placed = rows.orders(dice, accounts)
     tickets, messages = rows.support_rows(dice, accounts)
     line_ids = count(1)
-    yield "demo_shop", [(rows.text(as_of),)]
+    yield "demo_shop", [(text(as_of),)]
     yield "customers", rows.customer_rows(dice, accounts)
     yield "products", [(number, *product) for number, product in enumerate(pools.PRODUCTS, 1)]
     yield "orders", rows.order_rows(dice, placed)
