@@ -6,7 +6,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,6 +70,22 @@ def _schemas(inspector: sa.Inspector, dialect: str, default: str | None) -> list
     return sorted(names, key=lambda name: name != default)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one schema of the database says of its tables, each fact by the table's name."""
+
+    dialect: str
+    schema: str | None
+    prefix: str
+    columns: Any
+    declared: Mapping[tuple[str, str], str]
+    keys: Any
+    unique: Any
+    indexes: Any
+    views: set[str]
+    facts: CatalogueFacts
+
+
 def _tables(
     connection: sa.Connection,
     inspector: sa.Inspector,
@@ -82,47 +98,56 @@ def _tables(
         columns: Any = inspector.get_multi_columns(
             schema=schema, kind=sa.engine.reflection.ObjectKind.ANY
         )
-    declared = _unknown_types(connection, dialect, schema, columns)
-    keys: Any = inspector.get_multi_pk_constraint(schema=schema)
-    unique: Any = inspector.get_multi_unique_constraints(schema=schema)
-    indexes: Any = inspector.get_multi_indexes(schema=schema)
     views = {*inspector.get_view_names(schema=schema)}
     if dialect == "postgresql":
         views |= {*inspector.get_materialized_view_names(schema=schema)}
-    facts = catalogue_facts(connection, dialect, schema)
-    for (_, name), found in columns.items():
-        full = prefix + name
-        kind = TableKind.VIEW if name in views else facts.kinds.get(name, TableKind.TABLE)
-        primary = tuple(keys.get((schema, name), {}).get("constrained_columns") or ())
-        uniques = [tuple(item["column_names"]) for item in unique.get((schema, name), [])]
-        listed = indexes.get((schema, name), [])
-        uniques += [tuple(item["column_names"]) for item in listed if _plainly_unique(item)]
-        uniques += facts.unique.get(name, [])
-        yield Table(
-            full,
-            {
-                item["name"]: column_of(
-                    item,
-                    dialect,
-                    facts.of(name, item["name"]),
-                    declared.get((name, item["name"]), ""),
-                )
-                for item in found
-            },
-            primary,
-            kind,
-            schema if dialect == "postgresql" else None,
-            name,
-            tuple(dict.fromkeys(uniques)),
-            tuple(
-                tuple(item["column_names"]) for item in listed if None not in item["column_names"]
-            ),
-            tuple(facts.triggers.get(name, ())),
-            _address(dialect, kind, name, {column["name"] for column in found}, facts),
-            facts.obstacles.get(name, ""),
-            _partly_unique(listed, facts.expressions.get(name, []), [it["name"] for it in found]),
-            tuple(facts.checks.get(name, ())),
-        )
+    found = _Found(
+        dialect,
+        schema,
+        prefix,
+        columns,
+        _unknown_types(connection, dialect, schema, columns),
+        inspector.get_multi_pk_constraint(schema=schema),
+        inspector.get_multi_unique_constraints(schema=schema),
+        inspector.get_multi_indexes(schema=schema),
+        views,
+        catalogue_facts(connection, dialect, schema),
+    )
+    for _, name in columns:
+        yield _table(found, name)
+
+
+def _table(found: _Found, name: str) -> Table:
+    at, facts, dialect = (found.schema, name), found.facts, found.dialect
+    kind = TableKind.VIEW if name in found.views else facts.kinds.get(name, TableKind.TABLE)
+    columns, listed = found.columns[at], found.indexes.get(at, [])
+    uniques = [tuple(item["column_names"]) for item in found.unique.get(at, [])]
+    uniques += [tuple(item["column_names"]) for item in listed if _plainly_unique(item)]
+    uniques += facts.unique.get(name, [])
+    names = [item["name"] for item in columns]
+    return Table(
+        found.prefix + name,
+        {
+            item["name"]: column_of(
+                item,
+                dialect,
+                facts.of(name, item["name"]),
+                found.declared.get((name, item["name"]), ""),
+            )
+            for item in columns
+        },
+        tuple(found.keys.get(at, {}).get("constrained_columns") or ()),
+        kind,
+        found.schema if dialect == "postgresql" else None,
+        name,
+        tuple(dict.fromkeys(uniques)),
+        tuple(tuple(item["column_names"]) for item in listed if None not in item["column_names"]),
+        tuple(facts.triggers.get(name, ())),
+        _address(dialect, kind, name, {*names}, facts),
+        facts.obstacles.get(name, ""),
+        _partly_unique(listed, facts.expressions.get(name, []), names),
+        tuple(facts.checks.get(name, ())),
+    )
 
 
 def _plainly_unique(index: Any) -> bool:
