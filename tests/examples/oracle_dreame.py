@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 from plain_dates import due_after, plus, rolled, then, year_end
 from year import (
     AT,
-    EXAMPLES,
-    MONTH,
     Key,
     Night,
     Row,
     Shop,
-    ended_well,
-    has_no_faults,
-    live_a_year,
-    opened,
-    rules_of,
-    unaccounted,
 )
 
-from retention.errors import PolicyError
+PROMISES = "003_6e1ae16fb4061572.txt"
 
-NAME = "dreame"
 ZONE = ZoneInfo("Europe/Stockholm")
 OUTCOMES = """
     account restricted; account gone; account: the books keep name and address
@@ -412,42 +401,3 @@ def judge(night: Night) -> None:
     judge_accounts(night)
     judge_audience(night)
     judge_logs(night)
-
-
-# -- the tests ------------------------------------------------------------------------------------
-
-
-def test_a_month_at_dreame(folder: Path) -> None:
-    """The first nights of the year, judged as the whole of it is."""
-    live_a_year(opened(NAME, folder), live, judge, nights=MONTH)
-    has_no_faults(folder)
-
-
-@pytest.mark.years
-def test_a_year_at_dreame(folder: Path) -> None:
-    """Every promise is kept on its night, for the rows it speaks of and no others."""
-    shop = opened(NAME, folder)
-    seen = live_a_year(shop, live, judge)
-    ended_well(NAME, folder, seen, OUTCOMES)
-
-
-def ceilings() -> list[str]:
-    """The rules that delete after a period."""
-    return [name for name, rule in rules_of(NAME).items() if "delete_after" in rule]
-
-
-@pytest.mark.parametrize("name", ceilings())
-def test_a_class_without_a_period_is_refused_not_defaulted(name: str, tmp_path: Path) -> None:
-    """Take one rule's periods away, as the privacy policy does, and nothing at all runs."""
-    text = (EXAMPLES / NAME / "policies.toml").read_text(encoding="utf-8")
-    before, head, rest = text.partition(f"[rules.{name}]\n")
-    rule, end, after = rest.partition("\n\n")
-    bare = re.sub(r"(?m)^(\w+_after|keep_at_least|protects) .*\n?", "", rule)
-    (tmp_path / "policies.toml").write_text(before + head + bare + end + after, encoding="utf-8")
-    with pytest.raises(PolicyError, match="nothing happens: write delete_after"):
-        Shop(tmp_path, 1)
-
-
-def test_every_promise_of_the_text_is_accounted_for() -> None:
-    """Each quotation stands in a rule or among those not by this software, word for word."""
-    assert unaccounted(NAME, "003_6e1ae16fb4061572.txt") == []

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 from plain_dates import due_after, rolled, then
 from year import (
-    MONTH,
     Night,
     Row,
     Shop,
-    ended_well,
-    has_no_faults,
-    live_a_year,
-    opened,
-    rules_of,
-    unaccounted,
 )
+
+PROMISES = "002_b0864bdd26c7de31.txt"
 
 ZONE = "Europe/Stockholm"
 
@@ -271,29 +264,3 @@ OUTCOMES = """
     account: demanded; account: closed; account: a demand of somebody unknown
     account: closed nobody knows when; transactions: no longer names its account
 """
-
-
-def test_a_month_at_okrabattkod(folder: Path) -> None:
-    """The first nights of the year, judged as the whole of it is."""
-    live_a_year(opened("okrabattkod", folder), live, judge, nights=MONTH)
-    has_no_faults(folder)
-
-
-@pytest.mark.years
-def test_a_year_at_okrabattkod(folder: Path) -> None:
-    """Every night exactly the rows go that somebody demanded, or nobody may keep any longer."""
-    shop = opened("okrabattkod", folder)
-    seen = live_a_year(shop, live, judge)
-    ended_well("okrabattkod", folder, seen, OUTCOMES)
-
-
-def test_okrabattkod_promises_deletion_so_no_rule_anonymizes() -> None:
-    """The word is "erase" throughout; to anonymize would need another privacy policy."""
-    used = {key for rule in rules_of("okrabattkod").values() for key in rule}
-    assert not {key for key in used if key.startswith("anonymize")}
-    assert "delete_after" in used
-
-
-def test_every_promise_of_okrabattkod_is_kept_or_has_its_reason() -> None:
-    """Each quotation from the privacy policy is a rule's, or is said not to be this software's."""
-    assert unaccounted("okrabattkod", "002_b0864bdd26c7de31.txt") == []

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from pathlib import Path
 
-import pytest
 from plain_dates import due_after, plus, rolled, then, year_end
 from year import (
     FIRST_NIGHT,
-    MONTH,
     Night,
     Row,
     Shop,
-    ended_well,
-    has_no_faults,
-    live_a_year,
-    opened,
-    rules_of,
-    unaccounted,
 )
+
+PROMISES = "000_92d6f33f81bf04cf.txt"
 
 
 def live(shop: Shop) -> None:
@@ -297,29 +290,3 @@ OUTCOMES = """
     profile_sources: along with the account; invoices: no longer names its account
     subscribers: clock not started
 """
-
-
-def test_a_month_at_boqi(folder: Path) -> None:
-    """The first nights of the year, judged as the whole of it is."""
-    live_a_year(opened("boqi", folder), live, judge, nights=MONTH)
-    has_no_faults(folder)
-
-
-@pytest.mark.years
-def test_a_year_at_boqi(folder: Path) -> None:
-    """Every night exactly the rows go whose purposes and limitation are over."""
-    shop = opened("boqi", folder)
-    seen = live_a_year(shop, live, judge)
-    ended_well("boqi", folder, seen, OUTCOMES)
-
-
-def test_boqi_promises_deletion_so_no_rule_anonymizes() -> None:
-    """The words are "destroy or delete"; to anonymize would need another privacy policy."""
-    used = {key for rule in rules_of("boqi").values() for key in rule}
-    assert not {key for key in used if key.startswith("anonymize")}
-    assert "delete_after" in used
-
-
-def test_every_promise_of_boqi_is_kept_or_has_its_reason() -> None:
-    """Each quotation from the privacy policy is a rule's, or is said not to be this software's."""
-    assert unaccounted("boqi", "000_92d6f33f81bf04cf.txt") == []

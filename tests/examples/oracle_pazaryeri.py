@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 from plain_dates import due_after, plus, year_end
 from year import (
     AT,
-    EXAMPLES,
-    MONTH,
     Key,
     Night,
     Row,
     Shop,
-    ended_well,
-    has_no_faults,
-    live_a_year,
-    opened,
-    unaccounted,
 )
 
-from retention.errors import PolicyError
+PROMISES = "004_07f82f1a33d7d8cc.txt"
 
-NAME = "pazaryeri"
 ZONE = ZoneInfo("Europe/Istanbul")
 ENDS = {
     "cancelled_at": "account cancelled",
@@ -379,48 +369,3 @@ def judge(night: Night) -> None:
     judge_logs(night)
     judge_agreements(night)
     judge_books(night)
-
-
-# -- the tests ------------------------------------------------------------------------------------
-
-
-def test_a_month_at_the_marketplace(folder: Path) -> None:
-    """The first nights of the year, judged as the whole of it is."""
-    live_a_year(opened(NAME, folder), live, judge, nights=MONTH)
-    has_no_faults(folder)
-
-
-@pytest.mark.years
-def test_a_year_at_the_marketplace(folder: Path) -> None:
-    """Every promise is kept on its night, for the rows it speaks of and no others."""
-    shop = opened(NAME, folder)
-    seen = live_a_year(shop, live, judge)
-    ended_well(NAME, folder, seen, OUTCOMES)
-
-
-@pytest.mark.parametrize(
-    ("required", "permitted"),
-    [
-        ("tr.commercial.books", "tr.limitation.general"),
-        ("tr.hosting.logs.min", "tr.hosting.logs.max"),
-        ("tr.ecommessage.consent", "tr.consumer.defect"),
-    ],
-)
-def test_only_law_that_requires_keeping_may_keep(
-    required: str, permitted: str, tmp_path: Path
-) -> None:
-    """A limitation period, or the most a law allows, is no floor: the policy says "require"."""
-    text = (EXAMPLES / NAME / "policies.toml").read_text(encoding="utf-8")
-    written = f'keep_at_least   = "{required}"'
-    if written not in text:
-        written = f'keep_at_least = "{required}"'
-    (tmp_path / "policies.toml").write_text(
-        text.replace(written, written.replace(required, permitted)), encoding="utf-8"
-    )
-    with pytest.raises(PolicyError, match="it allows keeping, it does not require it"):
-        Shop(tmp_path, 1)
-
-
-def test_every_promise_of_the_text_is_accounted_for() -> None:
-    """Each quotation stands in a rule or among those not by this software, word for word."""
-    assert unaccounted(NAME, "004_07f82f1a33d7d8cc.txt") == []

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 
-import pytest
 from plain_dates import due_after, rolled, then, year_end
 from year import (
-    MONTH,
     Night,
     Row,
     Shop,
-    ended_well,
-    has_no_faults,
-    live_a_year,
-    opened,
-    rules_of,
-    unaccounted,
 )
+
+PROMISES = "001_2c17a0862c804fc4.txt"
 
 
 def live(shop: Shop) -> None:
@@ -251,30 +244,3 @@ OUTCOMES = """
     request: no longer names its account; invoice: no longer names its order
     cookies: along with the account; consent: along with the account
 """
-
-
-def test_a_month_in_panyu(folder: Path) -> None:
-    """The first nights of the year, judged as the whole of it is."""
-    live_a_year(opened("panyu", folder), live, judge, nights=MONTH)
-    has_no_faults(folder)
-
-
-@pytest.mark.years
-def test_a_year_in_panyu(folder: Path) -> None:
-    """Every night exactly the rows go, or lose what the books do not need, that have to."""
-    shop = opened("panyu", folder)
-    seen = live_a_year(shop, live, judge)
-    ended_well("panyu", folder, seen, OUTCOMES)
-
-
-def test_three_years_are_counted_from_a_stated_start() -> None:
-    """The sentence has no start of its own: every rule that keeps it names one."""
-    sentence = "Generelt sett vil vi bevare din informasjon i3 år."
-    keepers = [rule for rule in rules_of("panyu").values() if sentence in rule.get("promise", "")]
-    assert keepers
-    assert all(rule["start"] and rule["delete_after"] == "3 years" for rule in keepers)
-
-
-def test_every_promise_of_the_shop_in_panyu_is_kept_or_has_its_reason() -> None:
-    """Each quotation from the privacy policy is a rule's, or is said not to be this software's."""
-    assert unaccounted("panyu", "001_2c17a0862c804fc4.txt") == []
