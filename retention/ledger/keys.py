@@ -22,6 +22,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _SEALING = "holds"
+_PSEUDONYMS = "pseudonyms"
 
 
 class KeyLost(StorageError):
@@ -60,12 +61,19 @@ class KeyFolder:
 
     def sealing_key(self) -> bytes:
         """The 32 bytes that seal holds; they outlive the months, as a hold may outlast years."""
+        return self._lasting(_SEALING)
+
+    def pseudonym_key(self) -> bytes:
+        """The 32 bytes behind every pseudonym; one key, so that equal values stay equal for ever."""
+        return self._lasting(_PSEUDONYMS)
+
+    def _lasting(self, name: str) -> bytes:
         with self._folder(create=True) as folder:
             try:
-                return self._read(folder, _SEALING)
+                return self._read(folder, name)
             except FileNotFoundError:
-                self._make(folder, _SEALING)
-            return self._read(folder, _SEALING)
+                self._make(folder, name)
+            return self._read(folder, name)
 
     def months(self) -> list[str]:
         """The months that have a key, oldest first; empty where the folder does not exist."""

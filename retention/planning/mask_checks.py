@@ -13,6 +13,7 @@ from retention.planning.masked_columns import ColumnMask
 from retention.planning.plan import Plan, Step
 from retention.planning.references import Fault
 from retention.planning.schema import Check, Column, ColumnKind, Table
+from retention.policies.masking import pseudonyms
 from retention.policies.masking.forms import (
     Bands,
     Constant,
@@ -24,6 +25,7 @@ from retention.policies.masking.forms import (
     Network,
     Null,
     Prefix,
+    Pseudonym,
     Round,
     Template,
     Truncate,
@@ -73,10 +75,19 @@ def _masked_otherwise(column: Column, first: Step) -> str:
 
 
 def mask_warnings(plan: Plan) -> Iterator[Fault]:
-    """CHECK constraints that read a masked column, where nobody can tell beforehand what they say."""
+    """CHECK constraints that read a masked column, where nobody can tell beforehand what they say.
+
+    And pseudonyms, which are not anonymous.
+    """
     for step in plan.steps:
         for mask in (*step.masks, *step.above):
             table = plan.schema.tables[mask.table]
+            if isinstance(mask.mask, Pseudonym):
+                yield (
+                    ("rules", step.rule, "anonymize"),
+                    f'"{mask.column}" is pseudonymized, still personal data: whoever has the key '
+                    "can tell whose it was",
+                )
             for check in table.checks:
                 names = names_in(check, table)
                 alone = names == {mask.column} and isinstance(mask.mask, _ONE_VALUE)
@@ -110,6 +121,8 @@ def _unfit(plan: Plan, mask: ColumnMask, column: Column) -> Iterator[str]:
     yield from _wrong_kind(plan, column, mask.mask)
     yield from _not_unique(table, column, mask.mask)
     match mask.mask:
+        case Pseudonym():
+            yield from _pseudonym(table, column, mask)
         case Constant() as constant:
             yield from _constant(plan, column, constant)
         case Template() as template:
@@ -144,6 +157,8 @@ def _wrong_kind(plan: Plan, column: Column, mask: Mask) -> Iterator[str]:
             yield f"is {kind}; network takes an address"
         case Prefix() | KeepLast() if not textual:
             yield f"is {kind}; prefix, keep_first and keep_last take text"
+        case Pseudonym() if not textual:
+            yield f"is {kind}; a pseudonym is text"
         case Round() if column.kind not in _NUMERIC:
             yield f"is {kind}; round takes a number"
         case Bands() if not textual:
@@ -157,7 +172,7 @@ def _wrong_kind(plan: Plan, column: Column, mask: Mask) -> Iterator[str]:
 def _not_unique(table: Table, column: Column, mask: Mask) -> Iterator[str]:
     """A mask may make values equal; only a template with the key in it keeps them apart."""
     unique = any(column.name in columns for columns in table.unique)
-    if not (unique or column.name in table.partly_unique) or isinstance(mask, Null):
+    if not (unique or column.name in table.partly_unique) or isinstance(mask, Null | Pseudonym):
         return
     if not isinstance(mask, Template):
         equal = (
@@ -168,6 +183,15 @@ def _not_unique(table: Table, column: Column, mask: Mask) -> Iterator[str]:
     keys = {frozenset(key) for key in (table.key, *table.unique) if key}
     if not any(key <= set(mask.columns) for key in keys):
         yield f"is UNIQUE; put the key ({', '.join(table.key)}) into the template"
+
+
+def _pseudonym(table: Table, column: Column, mask: ColumnMask) -> Iterator[str]:
+    if column.length is not None and column.length < pseudonyms.WIDTH:
+        yield f"holds {column.length} characters; a pseudonym has {pseudonyms.WIDTH}"
+    if not table.key:
+        yield f'"{table.name}" has no primary key, by which pseudonyms are written'
+    if mask.hops and not mask.hops[-1].down:
+        yield "is of a row referred to, which others may use; a pseudonym is for the row's own columns"
 
 
 def _constant(plan: Plan, column: Column, constant: Constant) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from retention.planning.paths import Hop
-from retention.policies.masking import Mask
+from retention.policies.masking import Mask, Pseudonym
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,12 @@ class MaskGroup:
     ways: tuple[tuple[Hop, ...], ...]
     masks: tuple[ColumnMask, ...]
     up: bool
+
+
+def told_pseudonyms(masks: Iterable[ColumnMask]) -> str:
+    """What every screen adds where a column is pseudonymized: a token is not anonymity."""
+    names = [mask.column for mask in masks if isinstance(mask.mask, Pseudonym)]
+    return f"; {', '.join(names)} pseudonymized, still personal data" if names else ""
 
 
 def grouped(masks: Iterable[ColumnMask]) -> tuple[MaskGroup, ...]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retention.execution.accounts import StepCount, StepResult
+from retention.planning.masked_columns import told_pseudonyms
 from retention.planning.plan import Plan
 
 PLAN_SCHEMA = "retention.plan/1"
@@ -37,7 +38,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "table": step.table,
         "action": str(step.action),
         "cutoff": stamp(step.cutoff.instant if step.cutoff else None),
-        "why": step.reason,
+        "why": step.reason + told_pseudonyms(step.masks),
         "due": count.due,
         "not_started": count.not_started,
         "undecidable": count.undecidable,

@@ -43,6 +43,10 @@ class Dialect:
         """Text compared character by character, whatever the column's collation."""
         return value
 
+    def is_pseudonym(self, text: Expression) -> Truth:
+        """TRUE where the text has the form of a token of ours, to the letter."""
+        raise NotImplementedError
+
     def same(self, value: Expression, other: Expression, column: Column) -> Truth:
         """TRUE where both are equal or both are NULL, to the letter."""
         return value.is_not_distinct_from(other)

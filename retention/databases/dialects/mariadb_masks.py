@@ -12,6 +12,7 @@ from retention.databases.dialects.addresses import IPV4_PATTERN, IPV6_PATTERN
 from retention.databases.dialects.dialect import EARLIEST_EPOCH, LATEST_EPOCH, Dialect
 from retention.databases.sql import Expression, Truth, all_of, any_of, bind, is_true, over, written
 from retention.planning.schema import Column, ColumnKind
+from retention.policies.masking import pseudonyms
 from retention.policies.masking.forms import Network
 from retention.policies.masking.json_paths import JsonPath
 
@@ -29,6 +30,9 @@ def matches(value: Expression, pattern: str) -> Truth:
 
 class MariaDBMasks(Dialect):
     """Masked values as MariaDB computes them."""
+
+    def is_pseudonym(self, text: Expression) -> Truth:
+        return matches(text, f"(?-i){pseudonyms.PATTERN}")
 
     def prefix(self, value: Expression, length: int) -> Expression:
         return sa.func.left(value, length)

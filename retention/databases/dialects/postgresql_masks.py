@@ -9,6 +9,7 @@ from retention.databases.dialects.addresses import IPV4_PATTERN, IPV6_PATTERN
 from retention.databases.dialects.dialect import EARLIEST_EPOCH, LATEST_EPOCH, Dialect
 from retention.databases.sql import Expression, Truth, any_of, bind, over, written
 from retention.planning.schema import Column, ColumnKind
+from retention.policies.masking import pseudonyms
 from retention.policies.masking.forms import Network
 from retention.policies.masking.json_paths import JsonPath
 
@@ -32,6 +33,9 @@ def _as(value: Expression, type_name: str) -> Expression:
 
 class PostgreSQLMasks(Dialect):
     """Masked values as PostgreSQL computes them."""
+
+    def is_pseudonym(self, text: Expression) -> Truth:
+        return matches(text, pseudonyms.PATTERN)
 
     def cut_date(self, value: Expression, column: Column, unit: str) -> Expression:
         if column.kind is ColumnKind.DATE:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import EARLIEST_EPOCH, LATEST_EPOCH, Dialect
 from retention.databases.sql import Expression, Truth, all_of, bind, over, written
 from retention.planning.schema import Column
+from retention.policies.masking import pseudonyms
 from retention.policies.masking.forms import Network
 from retention.policies.masking.json_paths import JsonPath
 
@@ -22,6 +23,9 @@ _JSON_KINDS = {
 
 class SQLiteMasks(Dialect):
     """Masked values as SQLite computes them."""
+
+    def is_pseudonym(self, text: Expression) -> Truth:
+        return _glob(text, pseudonyms.PREFIX + pseudonyms.LETTERS * pseudonyms.LENGTH)
 
     def last(self, value: Expression, length: int) -> Expression:
         return sa.func.substr(value, -length)

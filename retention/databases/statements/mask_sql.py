@@ -16,6 +16,7 @@ from retention.policies.masking.forms import (
     JsonConstant,
     Mask,
     Null,
+    Pseudonym,
     Template,
 )
 
@@ -32,9 +33,11 @@ class MaskSql:
         self.documents = MaskJson(dialect)
 
     def masked(self, row: Row, table: Table, column: Column, mask: Mask) -> Expression:
-        """What the column becomes."""
+        """What the column becomes; pseudonyms are written later, by `erasing.pseudonyms`."""
         if isinstance(mask, Null):
             return sa.null()
+        if isinstance(mask, Pseudonym):
+            return row.c[column.name]
         return self.dialect.as_column(self._masked(row, table, column, mask), column)
 
     def _masked(self, row: Row, table: Table, column: Column, mask: Mask) -> Expression:
@@ -61,6 +64,10 @@ class MaskSql:
         present = value.is_not(None)
         if isinstance(mask, Null):
             return present
+        if isinstance(mask, Pseudonym):
+            text = self.dialect.as_text(value)
+            blank = self.dialect.same(value, bind(""), column)
+            return sa.and_(present, sa.not_(blank), sa.not_(self.dialect.is_pseudonym(text)))
         if isinstance(mask, Json):
             return self.documents.differs(row, table, column, mask)
         wanted = self.masked(row, table, column, mask)

@@ -20,10 +20,12 @@ from retention.policies.masking import (
     Network,
     Null,
     Prefix,
+    Pseudonym,
     Round,
     Template,
     Truncate,
 )
+from retention.policies.masking.pseudonyms import is_pseudonym
 
 _MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?"
 _CUT = {
@@ -59,6 +61,8 @@ def is_masked(mask: Mask, text: str | None, others: Mapping[str, str | None]) ->
         case Template(_, parts):
             wanted = "".join((others[part] or "") if column else part for column, part in parts)
             return text.rstrip(" ") == wanted.rstrip(" ")
+        case Pseudonym():
+            return not text.strip(" ") or is_pseudonym(text.rstrip(" "))
         case Empty():
             return not text.strip(" ")
         case Truncate() | Network() | Bands() if not text.strip(" "):

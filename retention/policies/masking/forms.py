@@ -26,6 +26,14 @@ class Empty:
 
 
 @dataclass(frozen=True, slots=True)
+class Pseudonym:
+    """The column becomes a keyed token: equal values stay equal, so that joins survive.
+
+    Pseudonymized data are still personal data (GDPR, recital 26) while the key exists.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """The column becomes one value, the same for every row: `{ text = "[erased]" }`."""
 
@@ -127,4 +135,4 @@ JsonMask = (
     | Round
     | Bands
 )
-Mask = JsonMask | Json
+Mask = JsonMask | Json | Pseudonym

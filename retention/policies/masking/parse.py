@@ -22,6 +22,7 @@ from retention.policies.masking.forms import (
     Network,
     Null,
     Prefix,
+    Pseudonym,
     Round,
     Template,
     Truncate,
@@ -29,7 +30,7 @@ from retention.policies.masking.forms import (
 from retention.policies.masking.json_paths import JsonPath, parse_json_path
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_WORDS: dict[str, Mask] = {"null": Null(), "empty": Empty()}
+_WORDS: dict[str, Mask] = {"null": Null(), "empty": Empty(), "pseudonym": Pseudonym()}
 _LARGEST = 10**15
 
 
@@ -47,8 +48,8 @@ def parse_mask(form: object) -> Mask:
             return parser(argument)
     raise ValueError(
         f"{_shown(form)} is not a mask; write "
-        '"null", "empty", { text = "…" }, { template = "gone-{id}@invalid" }, { value = 0 }, '
-        '{ keep_first = 1 }, { keep_last = 2 }, { prefix = 3 }, { truncate = "year" }, '
+        '"null", "empty", "pseudonym", { text = "…" }, { template = "gone-{id}@invalid" }, '
+        '{ value = 0 }, { keep_first = 1 }, { keep_last = 2 }, { prefix = 3 }, { truncate = "year" }, '
         '{ network = [24, 48] }, { round = 100 }, { one_of = "<18|18-64|65+" } or '
         '{ json = { "$.customer.email" = "null" } }'
     )
@@ -151,6 +152,8 @@ def _inner(path: str, form: object) -> JsonMask:
         mask = parse_mask(form)
     except ValueError as fault:
         raise ValueError(f'"{path}": {fault}') from None
+    if isinstance(mask, Pseudonym):
+        raise ValueError(f'"{path}": a pseudonym is for a whole column')
     if isinstance(mask, Json):
         raise ValueError(
             f'"{path}": json is not for values inside a document; write the whole place'
