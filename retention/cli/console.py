@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -36,6 +35,8 @@ def message(text: str) -> None:
 
 def json_object(found: dict[str, Any]) -> None:
     """One JSON object, to stdout."""
+    import json
+
     sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=True) + "\n")
 
 

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retention.cli.catalogue import catalogue
 from retention.errors import Interrupted, StorageError, UsageError
-from retention.policies.calendar import local_midnight
-from retention.policies.parse import parse_policy
-from retention.policies.policy import Policy
+
+if TYPE_CHECKING:
+    from retention.policies.policy import Policy
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", help="The policy file.", envvar="RETENTION_CONFIG")
@@ -37,6 +36,9 @@ class Context:
 
 def load(config: Path) -> Context:
     """Read and parse the policy; PolicyError with every fault, StorageError where it is missing."""
+    from retention.cli.catalogue import catalogue
+    from retention.policies.parse import parse_policy
+
     try:
         text = config.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
@@ -71,6 +73,8 @@ def instant(text: str | None, policy: Policy, *, future: bool) -> datetime:
 
 
 def _parsed(text: str, policy: Policy) -> datetime:
+    from retention.policies.calendar import local_midnight
+
     try:
         if len(text) == 10:
             return local_midnight(date.fromisoformat(text), policy.timezone)

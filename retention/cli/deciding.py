@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -140,6 +139,8 @@ def _print_sql(found: object) -> None:
 
 def schedule(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """When each rule ran and runs next; a crontab line and a systemd timer ready to paste."""
+    import shlex
+
     from retention.cli.shown import schedule_text
     from retention.errors import StorageError
     from retention.scheduler.nightly import ledger_of

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from retention.cli import console
 from retention.cli.app import app
 from retention.cli.catalogue import catalogue
-from retention.cli.statutes import statutes_text
+from retention.cli.statutes_text import statutes_text
 from retention.errors import UsageError
 from retention.policies.statutes import CAVEAT
 
