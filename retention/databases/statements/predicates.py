@@ -21,7 +21,6 @@ from retention.databases.sql import (
     any_of,
     bind,
     is_true,
-    row_of,
 )
 from retention.databases.statements.freed import Freed
 from retention.databases.statements.mask_sql import kept_columns
@@ -152,9 +151,9 @@ class Predicates(Masking):
         ]
         children: dict[tuple[str, str], list[Truth]] = {}
         for reference in self.plan.referring(table, "delete"):
-            for kind, name in self._labels(reference.table):
-                called = partial(self._stop_called, reference.table, kind, name)
-                stopped = self.reach.referring(row, reference, called)
+            child = self.reach.referring_row(reference)
+            for kind, name, stop in self._child_stops(reference.table, child):
+                stopped = self.reach.refers(child, row, reference, stop)
                 children.setdefault((kind, name), []).append(stopped)
         found += [(kind, name, any_of(*tests)) for (kind, name), tests in children.items()]
         found += [
@@ -183,19 +182,6 @@ class Predicates(Masking):
                 for name, condition in step.unless
             ]
         return found
-
-    def _labels(self, table: str) -> list[tuple[str, str]]:
-        probe = row_of(self.plan.schema.tables[table]).alias()
-        return [(kind, name) for kind, name, _ in self._child_stops(table, probe)]
-
-    def _stop_called(self, table: str, kind: str, name: str, row: Row) -> Truth:
-        return any_of(
-            *(
-                stop
-                for found_kind, found_name, stop in self._child_stops(table, row)
-                if (found_kind, found_name) == (kind, name)
-            )
-        )
 
     def _held(self, table: str, row: Row) -> list[Stop]:
         hold, requested = self.hold_on(table, row), self.requested_on(table, row)

@@ -51,13 +51,21 @@ class Reach:
         self, row: Row, reference: Reference, test: Callable[[Row], Truth | None]
     ) -> Truth:
         """TRUE where a row that refers to `row` along `reference` passes `test`."""
-        child = row_of(self.schema.tables[reference.table]).alias()
+        child = self.referring_row(reference)
+        return self.refers(child, row, reference, test(child))
+
+    def referring_row(self, reference: Reference) -> Row:
+        """A row of the table that refers, for conditions of which each has its own EXISTS."""
+        return row_of(self.schema.tables[reference.table]).alias()
+
+    def refers(self, child: Row, row: Row, reference: Reference, test: Truth | None) -> Truth:
+        """TRUE where some `child` refers to `row` along `reference` and passes `test`."""
         found: sa.Select[Any] = (
             sa.select(sa.literal_column("1"))
             .select_from(child)
             .where(joined(reference, child, row))
         )
-        for condition in (self.alive(reference.table, child), test(child)):
+        for condition in (self.alive(reference.table, child), test):
             if condition is not None:
                 found = found.where(condition)
         return sa.exists(found.correlate_except(child))
