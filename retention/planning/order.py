@@ -15,12 +15,16 @@ def in_order(plan: Plan) -> tuple[Step, ...]:
     Raises CycleFault where a rule's clock needs rows that must be gone before the rule can act.
     """
     waiting = list(plan.steps)
+    awaited = {
+        id(step): [other for other in waiting if other is not step and _before(plan, other, step)]
+        for step in waiting
+    }
     ordered: list[Step] = []
     while waiting:
         ready = [
             step
             for step in waiting
-            if not any(_before(plan, other, step) for other in waiting if other is not step)
+            if not any(other is first for first in awaited[id(step)] for other in waiting)
         ]
         if not ready:
             names = ", ".join(step.name for step in waiting)

@@ -195,7 +195,7 @@ class Plan:
 
     def last_uses(self, step: Step) -> tuple[LastUse, ...]:
         """What may go with the last of the rows that the step takes, users first."""
-        if step.moves:
+        if step.moves or not self.unused:
             return ()
         return last_uses(self.schema, self.decisions, self.unused, self.taken_tables(step))
 
