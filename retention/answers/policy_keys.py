@@ -12,6 +12,7 @@ POLICY = {
     "ledger": "The proof of what was done; kept away from the databases and their backups.",
     "rules": "Sentences of the privacy policy, by name: what must go or stay, and when.",
     "references": 'What becomes of rows that refer to a row that goes; "*" speaks for all others.',
+    "backups": "Where copies of the databases are, by name, and how long they are kept.",
     "limits": "What one rule may take in one run before it stops and asks.",
     "coverage": "What is known to hold nothing personal; see `retention coverage`.",
     "not_by_this_software": "Sentences of the privacy policy that no rule keeps: why, and who does.",
@@ -82,6 +83,22 @@ REFERENCE = {
     "when_unused": "What becomes of the row referred to with the last row that uses it.",
     "lock": "Keep new referring rows out of a batch by locking their table (PostgreSQL).",
 }
+BACKUPS = {
+    "database": "The name under [databases] of what is copied; or several names.",
+    "kind": "Who lists the copies: files, restic, borg, pgbackrest, a command; or declared: nobody.",
+    "path": "The files, with * in it; relative to this file, or a URL that fsspec knows.",
+    "repository": "The repository of restic or borg.",
+    "only": "Of a repository that holds other things: the tag (restic), or a pattern of the names "
+    "(borg), of the copies meant.",
+    "stanza": "The stanza of pgBackRest.",
+    "command": "A program and its arguments; it prints one JSON object a line for each copy.",
+    "environment": "Variables for the tool, such as RESTIC_PASSWORD_FILE; values may hold ${NAME}.",
+    "keep": 'How long a copy is kept, such as "35 days"; without it nobody knows when it goes.',
+    "takes": "How much older than the time of a copy its contents may be.",
+    "one_snapshot": "Each file is one snapshot: mariadb-dump with --single-transaction, for example.",
+    "expire": "true: we remove what is past `keep`; false: we watch and report.",
+    "keep_last": "How many of the newest copies `expire` always leaves.",
+}
 COVERAGE = {
     "not_personal": "Tables and columns (table.column) that hold nothing personal; * stands for any "
     "part of a name.",
@@ -107,6 +124,7 @@ KEYS = {
     "Restrict": RESTRICT,
     "YoungerThan": YOUNGER_THAN,
     "ReferenceDecision": REFERENCE,
+    "BackupSettings": BACKUPS,
     "Coverage": COVERAGE,
     "StatuteSettings": STATUTE,
 }

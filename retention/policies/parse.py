@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from retention.errors import PolicyError, Problem
+from retention.policies.backups import BackupSettings, backup_faults
 from retention.policies.periods import Periods, StatuteId
 from retention.policies.policy import (
     Coverage,
@@ -34,6 +35,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "databases": DatabaseSettings,
     "rules": Rule,
     "references": ReferenceDecision,
+    "backups": BackupSettings,
     "statutes": StatuteSettings,
 }
 _PERIODIC = (
@@ -174,6 +176,9 @@ def _faults(policy: Policy) -> Iterator[tuple[Path, str]]:
         except ValueError as fault:
             yield ("statutes", name, "period"), str(fault)
     yield from _promise_faults(policy)
+    for name, backups in policy.backups.items():
+        for key, message in backup_faults(backups, policy.databases):
+            yield ("backups", name, key), message
     for rule in policy.rules.values():
         for key, message in rule_faults(policy, rule):
             yield ("rules", rule.name, key), message

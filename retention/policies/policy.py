@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from retention.policies.backups import BackupSettings
 from retention.policies.calendar import CountedFrom, Stage, Term
 from retention.policies.financial_years import FinancialYears
 from retention.policies.period import Period, parse_period
@@ -204,6 +205,7 @@ class Policy(BaseModel):
     ledger: LedgerSettings
     rules: dict[str, Rule] = {}
     references: dict[str, Reference] = {}
+    backups: dict[str, BackupSettings] = {}
     limits: Limits = Limits()
     coverage: Coverage = Coverage()
     not_by_this_software: Reasons = {}

@@ -85,6 +85,16 @@ MASKS = (
     "{ prefix = 3 }",
     "{ round = 100 }",
 )
+BACKUPS = (
+    'kind = "files"\npath = "backups/shop-*.db"\nkeep = "35 days"\ntakes = "2 hours"\n'
+    "one_snapshot = true\nexpire = true\nkeep_last = 3",
+    'kind = "restic"\nrepository = "/srv/restic"\nonly = "shop"\nkeep = "P35D"\n'
+    'environment = { RESTIC_PASSWORD_FILE = "/etc/restic" }',
+    'kind = "borg"\nrepository = "ssh://b/./r"\nonly = "shop-*"\nkeep = "5 weeks"',
+    'kind = "pgbackrest"\nstanza = "main"\nkeep = "35 days"',
+    'kind = "command"\ncommand = ["list-copies", "--all"]',
+    'kind = "declared"\nkeep = "10 days"',
+)
 GOOD = (
     *(f'start = {form}\ndelete_after = "1 day"' for form in STARTS),
     *(f'start = "a"\ndelete_after = {form}' for form in PERIODS),
@@ -104,6 +114,7 @@ GOOD = (
     'earliest_plausible = 2000-01-01\nstored_as = "epoch ms"\nstored_in = "Europe/Oslo"\n'
     'counted_from = "end of quarter"\nschedule = "0 3 * * *"\nguard = "a"\n'
     'limits = { rows_per_run = 5 }\nwhere = "b = 1"\nrequires = ["a"]',
+    *(f'delete_when = "b"\n[backups.nightly]\ndatabase = "shop"\n{form}' for form in BACKUPS),
 )
 BAD = (
     'start = "a"\ndelet_after = "1 day"',
@@ -126,6 +137,11 @@ BAD = (
     'start = "a"\ndelete_after = "1 day"\npromise = ["We forget you.", ""]',
     'delete_when = "b"\n[not_by_this_software]\n"We sell nothing." = ""',
     'delete_when = "b"\n[not_by_this_software]\n" " = "no reason"',
+    'delete_when = "b"\n[backups.x]\ndatabase = "shop"\nkind = "tape"',
+    'delete_when = "b"\n[backups.x]\nkind = "declared"\nkeep = "1 day"',
+    'delete_when = "b"\n[backups.x]\ndatabase = []\nkind = "declared"\nkeep = "1 day"',
+    'delete_when = "b"\n[backups.x]\ndatabase = "shop"\nkind = "files"\npaths = "a"',
+    'delete_when = "b"\n[backups.x]\ndatabase = "shop"\nkind = "command"\ncommand = []',
 )
 _TYPES = {
     "object": dict,
@@ -240,7 +256,7 @@ def test_every_table_of_the_policy_is_described() -> None:
 
 def test_maps_take_any_name() -> None:
     """Databases, rules, references and statutes are maps from names."""
-    for key in ("databases", "rules", "references", "statutes"):
+    for key in ("databases", "rules", "references", "statutes", "backups"):
         assert "additionalProperties" in SCHEMA["properties"][key]
     assert SCHEMA["properties"]["databases"]["minProperties"] == 1
 
