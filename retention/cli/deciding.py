@@ -80,7 +80,7 @@ def _check_object(file: str, problems: list[Problem]) -> dict[str, object]:
 
 
 def _problems(context: Context, name: str) -> tuple[Problem, ...]:
-    from retention.scheduler.nightly import problems_of
+    from retention.scheduler.dry_run import problems_of
 
     return problems_of(context.policy, context.folder, name, now())
 
@@ -95,7 +95,7 @@ def plan(
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.cli.shown import plan_text
     from retention.reports.report import count_body, floor_bodies, plan_object
-    from retention.scheduler.nightly import counts_only
+    from retention.scheduler.dry_run import counts_only
 
     context = load(config)
     request = request_for(context, instant(at, context.policy, future=True), rule)

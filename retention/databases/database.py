@@ -131,6 +131,21 @@ class Database:
         query = "SELECT @@hostname, @@datadir, DATABASE()"
         return "mariadb " + " ".join(map(str, connection.exec_driver_sql(query).one()))
 
+    def log_position(self, connection: sa.Connection) -> tuple[str, int, int] | None:
+        """A place in the server's log after all that is committed: system, timeline, LSN in bytes.
+
+        None where the engine has no log that a backup tool speaks of.
+        """
+        if self.dialect.name != "postgresql":
+            return None
+        query = (
+            "SELECT system_identifier, pg_walfile_name(lsn), lsn - '0/0'::pg_lsn "
+            "FROM pg_control_system(), pg_current_wal_insert_lsn() AS lsn"
+        )
+        with database_faults("reading the place in the log", self.name), connection.begin():
+            system, segment, lsn = connection.exec_driver_sql(query).one()
+        return str(system), int(segment[:8], 16), int(lsn)
+
     def require_primary(self, connection: sa.Connection) -> None:
         """Raises SchemaError on a standby: what is erased there would come back or never leave."""
         if self.dialect.name != "postgresql":

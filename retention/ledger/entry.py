@@ -43,6 +43,10 @@ class Kind(StrEnum):
     GAP = "gap"
     RECOUNT = "recount"
     KEYS_DESTROYED = "keys_destroyed"
+    COPIES_LISTED = "copies_listed"
+    COPIES_EXPIRING = "copies_expiring"
+    PURGE_OPENED = "purge_opened"
+    PURGE_MOVED = "purge_moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One night, from the first look to the last entry. Read this first.
 
 For each database of the policy: open it, settle what an earlier run left, plan, count, ask the
-limits, carry out what is allowed, write down what became of every rule, and count again.
+limits, carry out what is allowed, write down what became of every rule, and count again. Then look
+for what was erased in the copies of the databases.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ from functools import partial
 from pathlib import Path
 
 from retention import __version__
+from retention.backups.copy import Position
+from retention.backups.night import SetNight, Work, purge_copies
 from retention.connections import engine_for
 from retention.databases.database import Database
-from retention.errors import Busy, Interrupted, Problem, RetentionError, gravest
-from retention.execution.accounts import StepCount, StepResult
+from retention.errors import Busy, Interrupted, RetentionError, gravest
+from retention.execution.accounts import StepResult
 from retention.execution.executor import Orders, Watch, execute
-from retention.execution.limits import Ruling, rule_on
-from retention.execution.preview import kept_by_floors, preview
+from retention.execution.limits import rule_on
+from retention.execution.preview import preview
 from retention.execution.recount import Looking, look_before, recount
 from retention.execution.recounting.verdict import Recount
 from retention.ledger.entry import JSON, Kind
 from retention.ledger.keys import KeyFolder
 from retention.ledger.store import Ledger, open_ledger
-from retention.planning.make import make_plan, plan_and_problems
+from retention.planning.make import make_plan
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.protocol.opening import Clock, Opened, open_for_work
@@ -62,6 +65,7 @@ class DatabaseNight:
     plan: Plan | None = None
     results: list[StepResult] = field(default_factory=list)
     recount: Recount | None = None
+    position: Position | None = None
     notes: list[str] = field(default_factory=list)
     error: RetentionError | None = None
 
@@ -82,14 +86,16 @@ class Night:
     run_id: str
     as_of: datetime
     databases: list[DatabaseNight]
+    copies: list[SetNight] = field(default_factory=list)
     interrupted: Interrupted | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or the gravest over all databases."""
+        """0, or the gravest over all databases and their copies."""
         if self.interrupted is not None:
             return self.interrupted.exit_code
-        return gravest([night.exit_code for night in self.databases])
+        codes = [night.exit_code for night in self.databases]
+        return gravest([*codes, *(found.exit_code for found in self.copies)])
 
 
 def nightly(request: Request) -> Night:
@@ -103,6 +109,8 @@ def nightly(request: Request) -> Night:
         night.databases.append(one_database(request, ledger, night.run_id, name, chosen))
     if request.watch.stopping():
         night.interrupted = request.watch.interruption()
+    else:
+        night.copies = _copies(request, ledger, night)
     _finished(ledger, request, night, chosen)
     return night
 
@@ -130,9 +138,25 @@ def one_database(
             looking = Looking(opened.database, request.policy, night.plan, request.watch.stopping)
             night.recount = recount(looking, before, list(zip(night.results, rulings, strict=True)))
             _written_down(opened, request, run_id, night)
+            night.position = _position(opened)
     except RetentionError as error:
         night.error = error
     return night
+
+
+def _position(opened: Opened) -> Position | None:
+    """A place in the server's log after everything this night did."""
+    found = opened.database.log_position(opened.connection)
+    return None if found is None else Position(*found)
+
+
+def _copies(request: Request, ledger: Ledger, night: Night) -> list[SetNight]:
+    """What the copies of the databases still hold, and what is owed to them."""
+    positions = {found.database: found.position for found in night.databases if found.position}
+    run_id, as_of = night.run_id, request.as_of
+    return purge_copies(
+        Work(request.policy, request.folder, ledger, run_id, as_of, request.now, positions)
+    )
 
 
 @contextmanager
@@ -259,41 +283,3 @@ def served_rules(night: Night, chosen: frozenset[str]) -> set[str]:
             result.count.step.rule for result in found.results if result.refused or result.failed
         }
     return served
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """The dry run of one database: the plan, its counts, what the limits would say."""
-
-    plan: Plan
-    counts: list[StepCount]
-    rulings: list[Ruling]
-    kept: dict[str, int]
-    notes: list[str]
-
-
-def counts_only(request: Request, name: str) -> Preview:
-    """The dry run of one database. Writes nothing; a role that may only read suffices."""
-    database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
-    with database.connected(read_only=True) as connection:
-        schema = database.schema(connection, request.policy)
-        plan = make_plan(request.policy, name, schema, request.as_of, request.file)
-        notes = [] if schema.enrolled else [_not_enrolled(name)]
-        if request.rules:
-            plan = plan.without(set(request.policy.rules) - request.rules)
-        counts = preview(database, connection, plan)
-        rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
-        kept = kept_by_floors(database, connection, plan)
-        return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))
-
-
-def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tuple[Problem, ...]:
-    """Faults and warnings of the policy against one database's real schema."""
-    database = Database(name, engine_for(policy.databases[name].url, name, folder))
-    with database.connected(read_only=True) as connection:
-        schema = database.schema(connection, policy)
-    return plan_and_problems(policy, name, schema, as_of)[1]
-
-
-def _not_enrolled(name: str) -> str:
-    return f"{name} is not enrolled yet, so it has no holds: `retention enroll {name}`"

@@ -1,0 +1,64 @@
+"""What left the databases, batch by batch, as the ledger tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from retention.backups.copy import Erasure
+from retention.ledger.entry import Entry, Intent, Kind
+from retention.ledger.store import Ledger
+
+ERASING = frozenset({"delete", "anonymize"})
+"""The actions after which a copy holds more than the database."""
+
+_NOT_GONE = frozenset({"due", "restricted", "remembered", "detached"})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A committed batch that took or masked rows; `at` is when its commit was noted."""
+
+    number: int
+    at: datetime
+    intent: Intent
+
+    @property
+    def erasure(self) -> Erasure:
+        """The batch as something a copy may bring back."""
+        return Erasure(self.intent.database_id, self.intent.sequence, self.at)
+
+    def gone(self) -> Iterator[tuple[str, str, int]]:
+        """What a copy from before would bring back: word (erased, masked), table, rows."""
+        for name, rows in self.intent.counts.items():
+            prefix, space, table = name.partition(" ")
+            if not space:
+                yield "erased", name, rows
+            elif prefix == "masked":
+                yield "masked", table, rows
+            elif prefix not in _NOT_GONE:
+                yield "erased", name, rows
+
+
+def batches(ledger: Ledger, after: int = 0) -> Iterator[Batch]:
+    """Every committed batch whose intent stands after entry `after` and erased something."""
+    waiting: dict[int, Entry] = {}
+    for entry in ledger.entries(
+        kinds={Kind.INTENT, Kind.COMMITTED, Kind.NOT_COMMITTED}, after=after
+    ):
+        if entry.kind == Kind.INTENT:
+            waiting[entry.number] = entry
+            continue
+        number = entry.body.get("intent")
+        begun = waiting.pop(number, None) if isinstance(number, int) else None
+        if begun is None or entry.kind != Kind.COMMITTED:
+            continue
+        batch = Batch(begun.number, entry.at, Intent.from_body(begun.body))
+        if batch.intent.action in ERASING and any(rows for _, _, rows in batch.gone()):
+            yield batch
+
+
+def last_of_each(found: Iterable[Batch]) -> dict[str, Batch]:
+    """The last batch of each database, by its id."""
+    return {batch.intent.database_id: batch for batch in found}

@@ -1,0 +1,56 @@
+"""The dry run of a night, and what is wrong with the policy: nothing here writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from retention.connections import engine_for
+from retention.databases.database import Database
+from retention.errors import Problem
+from retention.execution.accounts import StepCount
+from retention.execution.limits import Ruling, rule_on
+from retention.execution.preview import kept_by_floors, preview
+from retention.planning.make import make_plan, plan_and_problems
+from retention.planning.plan import Plan
+from retention.policies.policy import Policy
+from retention.scheduler.nightly import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The dry run of one database: the plan, its counts, what the limits would say."""
+
+    plan: Plan
+    counts: list[StepCount]
+    rulings: list[Ruling]
+    kept: dict[str, int]
+    notes: list[str]
+
+
+def counts_only(request: Request, name: str) -> Preview:
+    """The dry run of one database. Writes nothing; a role that may only read suffices."""
+    database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
+    with database.connected(read_only=True) as connection:
+        schema = database.schema(connection, request.policy)
+        plan = make_plan(request.policy, name, schema, request.as_of, request.file)
+        notes = [] if schema.enrolled else [_not_enrolled(name)]
+        if request.rules:
+            plan = plan.without(set(request.policy.rules) - request.rules)
+        counts = preview(database, connection, plan)
+        rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
+        kept = kept_by_floors(database, connection, plan)
+        return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))
+
+
+def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tuple[Problem, ...]:
+    """Faults and warnings of the policy against one database's real schema."""
+    database = Database(name, engine_for(policy.databases[name].url, name, folder))
+    with database.connected(read_only=True) as connection:
+        schema = database.schema(connection, policy)
+    return plan_and_problems(policy, name, schema, as_of)[1]
+
+
+def _not_enrolled(name: str) -> str:
+    return f"{name} is not enrolled yet, so it has no holds: `retention enroll {name}`"
