@@ -1,1 +1,1 @@
-"""Copies of what is gone: where they are, what they hold, when the last of them goes."""
+"""Copies of what is gone: where they are, what a restore brings back, when the last goes."""

@@ -9,6 +9,7 @@ import typer
 
 from retention.cli import (
     answers,
+    backups,
     console,
     coverage,
     deciding,
@@ -34,6 +35,7 @@ for module in (setting_up, deciding, working, statutes, forecasts, answers, cove
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")
 app.add_typer(restrictions.restriction_app, name="restriction")
+app.add_typer(backups.backups_app, name="backups")
 app.add_typer(ledger.ledger_app, name="ledger")
 
 

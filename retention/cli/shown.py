@@ -25,7 +25,7 @@ _PAST = {
 
 def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
     """What `plan` prints."""
-    lines = [*_wrapped(f"as of {local(as_of, zone)}; nothing is written by a plan", ""), ""]
+    lines = [*wrapped(f"as of {local(as_of, zone)}; nothing is written by a plan", ""), ""]
     for body in bodies:
         keeps = body["action"] == "keep"
         lines += [
@@ -34,9 +34,9 @@ def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
             *_also(body, "due"),
         ]
         if body.get("portion"):
-            lines += _wrapped(f"{body['portion']:,} of them tonight, the rest on later nights")
+            lines += wrapped(f"{body['portion']:,} of them tonight, the rest on later nights")
         if body.get("limit"):
-            lines += _wrapped(f"REFUSED: {body['limit']}")
+            lines += wrapped(f"REFUSED: {body['limit']}")
         lines.append("")
     return "\n".join(lines).rstrip()
 
@@ -44,13 +44,13 @@ def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
 def run_text(body: Body, zone: ZoneInfo) -> str:
     """What `run` and `report` print of one run."""
     as_of = local(datetime.fromisoformat(body["as_of"]), zone)
-    lines = [*_wrapped(f"run {body['run']} as of {as_of}", ""), ""]
+    lines = [*wrapped(f"run {body['run']} as of {as_of}", ""), ""]
     for rule in body["rules"]:
         lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
         lines.append("")
     for name, error in body["errors"].items():
-        lines += [*_wrapped(f"{name}: {error}", ""), ""]
+        lines += [*wrapped(f"{name}: {error}", ""), ""]
     if not body["rules"] and not body["errors"]:
         lines += ["no rule was due", ""]
     lines += _recounted(body["recount"])
@@ -63,14 +63,14 @@ def _recounted(bodies: list[Body]) -> list[str]:
     if not said:
         return []
     seconds = sum(body["milliseconds"] for body in bodies) / 1000
-    lines = _wrapped(f"recount in {seconds:.1f} s: {said}", "")
-    lines += [line for alarm in alarms(bodies) for line in _wrapped(f"LEFT BEHIND: {alarm}")]
-    lines += [line for remark in remarks(bodies) for line in _wrapped(remark)]
+    lines = wrapped(f"recount in {seconds:.1f} s: {said}", "")
+    lines += [line for alarm in alarms(bodies) for line in wrapped(f"LEFT BEHIND: {alarm}")]
+    lines += [line for remark in remarks(bodies) for line in wrapped(remark)]
     return [*lines, ""]
 
 
 def _stopped(rule: Body, key: str) -> list[str]:
-    return _wrapped(f"{key.upper()}: {rule[key]}") if rule.get(key) else []
+    return wrapped(f"{key.upper()}: {rule[key]}") if rule.get(key) else []
 
 
 def _head(body: Body, numbers: str) -> str:
@@ -118,8 +118,8 @@ def _counts(body: Body) -> list[str]:
     parts += [f"{count:,} kept by {rule}" for rule, count in body["kept_by"].items() if count]
     parts += [f"{count:,} blocked by {name}" for name, count in body["blocked_by"].items() if count]
     parts += [f"{count:,} unless {name}" for name, count in body["unless"].items() if count]
-    lines = _wrapped(body["why"])
-    return lines + (_wrapped(" · ".join(parts)) if parts else [])
+    lines = wrapped(body["why"])
+    return lines + (wrapped(" · ".join(parts)) if parts else [])
 
 
 def _also(body: Body, key: str) -> list[str]:
@@ -129,10 +129,11 @@ def _also(body: Body, key: str) -> list[str]:
         for also in body["also"]
         if also.get(key)
     ]
-    return _wrapped(f"with them: {', '.join(parts)}") if parts else []
+    return wrapped(f"with them: {', '.join(parts)}") if parts else []
 
 
-def _wrapped(text: str, indent: str = _INDENT) -> list[str]:
+def wrapped(text: str, indent: str = _INDENT) -> list[str]:
+    """The text in lines as wide as the terminal."""
     return textwrap.wrap(
         text, width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
@@ -156,7 +157,7 @@ def schedule_text(
         alike.setdefault((written, line), []).append(name)
     lines = []
     for (written, line), names in alike.items():
-        lines += [*_wrapped(f"{written}: {', '.join(names)}", ""), *_wrapped(line)]
+        lines += [*wrapped(f"{written}: {', '.join(names)}", ""), *wrapped(line)]
     return "\n".join(lines) + "\n"
 
 

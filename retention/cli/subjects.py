@@ -137,7 +137,14 @@ def record(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Record that something happened to a row; rules with that event start their clock there."""
-    from retention.subjects.events import Happened, read_events, record_events
+    from retention.scheduler.nightly import key_folder
+    from retention.subjects.events import (
+        EventPlace,
+        Happened,
+        guard_of,
+        read_events,
+        record_events,
+    )
 
     context = load(config)
     moment = instant(at, context.policy, future=False)
@@ -152,7 +159,9 @@ def record(
             raise StorageError(f"{file} cannot be read; nothing was recorded") from fault
         events = read_events(lines, moment, str(file))
     with connected(context, database) as (found, connection, ledger):
-        count = record_events(found, connection, ledger, name, table, events)
+        keys = key_folder(context.policy, context.folder)
+        place = EventPlace(table, guard_of(context.policy, table), keys)
+        count = record_events(found, connection, ledger, name, place, events, now)
     console.data(f"{name} is recorded for {count:,} row{'' if count == 1 else 's'} of {table}")
 
 

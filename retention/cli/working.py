@@ -57,7 +57,7 @@ def run(
 
     context = load(config)
     as_of = instant(at, context.policy, future=False)
-    allowed = dict(_allowed(text) for text in allow or ())
+    allowed = dict(allowance(text) for text in allow or ())
     with stop_signals() as signals, _progress() as advanced:
         from retention.execution.executor import Watch
 
@@ -76,7 +76,8 @@ def run(
         raise typer.Exit(night.exit_code)
 
 
-def _allowed(text: str) -> tuple[str, int]:
+def allowance(text: str) -> tuple[str, int]:
+    """RULE=COUNT as a person types it after --allow; UsageError for anything else."""
     name, equals, count = text.partition("=")
     digits = count.replace("_", "").replace(",", "")
     if not equals or not digits.isdigit():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -144,21 +144,32 @@ def write_first_marker(
     )
 
 
-def move_marker(
-    connection: sa.Connection, ledger_id: str, expected: int, head: str, at: datetime
-) -> bool:
-    """Move the marker one batch on; False where another runner has moved it before us."""
-    result = connection.execute(
-        sa.update(marker)
-        .where(marker.c.ledger_id == ledger_id, marker.c.sequence == expected)
-        .values(
-            sequence=expected + 1,
-            complete_to=expected + 1,
-            ledger_head=head,
-            updated_at=stamp(at),
-        )
-    )
-    return result.rowcount == 1
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move of the marker: from batch `expected` to batch `to`, whose entry has the hash `head`.
+
+    `complete_to` None: it stays, because people who were erased may still be back (reapply).
+    """
+
+    expected: int
+    to: int
+    complete_to: int | None
+    head: str
+
+
+def move_marker(connection: sa.Connection, ledger_id: str, move: Move, at: datetime) -> bool:
+    """Move the marker on; False where another runner has moved it before us."""
+    values = {"sequence": move.to, "ledger_head": move.head, "updated_at": stamp(at)}
+    if move.complete_to is not None:
+        values["complete_to"] = move.complete_to
+    here = sa.and_(marker.c.ledger_id == ledger_id, marker.c.sequence == move.expected)
+    return connection.execute(sa.update(marker).where(here).values(**values)).rowcount == 1
+
+
+def reopen_marker(connection: sa.Connection, ledger_id: str, sequence: int) -> bool:
+    """Note that erased people may be back although the marker stands where the ledger does."""
+    here = sa.and_(marker.c.ledger_id == ledger_id, marker.c.sequence == sequence)
+    return connection.execute(sa.update(marker).where(here).values(complete_to=0)).rowcount == 1
 
 
 def set_identity(connection: sa.Connection, ledger_id: str, identity: str) -> None:
@@ -204,6 +215,12 @@ def put_event(
             happened_at=stamp(happened),
         )
     )
+
+
+def stored_event_ids(connection: sa.Connection, event_ids: Collection[str]) -> set[str]:
+    """Those of the events that are in the database."""
+    query = sa.select(event.c.event_id).where(event.c.event_id.in_(list(event_ids)))
+    return set(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)

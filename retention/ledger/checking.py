@@ -135,6 +135,8 @@ class _Check:
     def _check_beside(self, entry: Entry, tokens: dict[str, tuple[int, bytes]]) -> None:
         if entry.kind == Kind.INTENT:
             self._check_tokens(entry, tokens)
+        elif entry.kind == Kind.EVENTS_RECORDED:
+            self._check_events(entry, tokens)
         elif entry.kind == Kind.NOT_COMMITTED:
             self.without_tokens.pop(entry.database_id, None)
         elif entry.kind == Kind.RUN_STARTED:
@@ -155,6 +157,13 @@ class _Check:
                 self.without_tokens[entry.database_id] = entry.number
         elif _digest(tokens) != digest:
             self.faults.append(f"entry {entry.number}: its tokens are not those of its batch")
+
+    def _check_events(self, entry: Entry, sealed: dict[str, tuple[int, bytes]]) -> None:
+        gone = not sealed and month_of(entry.at) in self.dropped_months
+        if not gone and _digest(sealed) != entry.body.get("token_digest"):
+            self.faults.append(
+                f"entry {entry.number}: its events are not those it was written with"
+            )
 
     def _remember_hold(self, entry: Entry) -> None:
         body, at = entry.body, stamp(entry.at)
@@ -178,12 +187,13 @@ class _Check:
             self.faults.append("the ledger's id, version or date is not that of its first entry")
 
     def _check_token_owners(self) -> None:
-        intents = sa.select(tables.entry.c.number).where(tables.entry.c.kind == str(Kind.INTENT))
+        kinds = [str(kind) for kind in queries.WITH_TOKENS]
+        intents = sa.select(tables.entry.c.number).where(tables.entry.c.kind.in_(kinds))
         query = sa.select(tables.token.c.entry_number).where(
             tables.token.c.entry_number.not_in(intents)
         )
         for number in self.connection.scalars(query.distinct().limit(MOST_FAULTS)):
-            self.faults.append(f"there are tokens for entry {number}, which is not an intent")
+            self.faults.append(f"there are tokens for entry {number}, which has none")
 
     def _check_policies(self) -> None:
         for row in self.connection.execute(tables.policy.select()):

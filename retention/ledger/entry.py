@@ -47,6 +47,8 @@ class Kind(StrEnum):
     COPIES_EXPIRING = "copies_expiring"
     PURGE_OPENED = "purge_opened"
     PURGE_MOVED = "purge_moved"
+    EVENTS_RECORDED = "events_recorded"
+    REAPPLIED = "reapplied"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from retention.ledger import tables
 from retention.ledger.entry import Entry, Kind, read_stamp, render
 
 _CLOSED = (Kind.COMMITTED, Kind.GAP)
+WITH_TOKENS = (Kind.INTENT, Kind.EVENTS_RECORDED)
 _WITH_SEQUENCE = (Kind.INTENT, Kind.COMMITTED, Kind.NOT_COMMITTED, Kind.GAP)
 
 
@@ -108,6 +109,17 @@ def hash_of(connection: sa.Connection, database_id: str, sequence: int) -> str |
     """The hash of the intent (or gap) that carries a sequence; one that never committed does not."""
     if sequence == 0:
         return ""
+    row = _carrying(connection, database_id, sequence)
+    return None if row is None else str(row.hash)
+
+
+def entry_at(connection: sa.Connection, database_id: str, sequence: int) -> Entry | None:
+    """The intent (or gap) that carries a sequence, None for 0 and for one that is not known."""
+    row = _carrying(connection, database_id, sequence) if sequence else None
+    return None if row is None else entry_of(row)
+
+
+def _carrying(connection: sa.Connection, database_id: str, sequence: int) -> sa.Row[Any] | None:
     columns = tables.entry.c
     query = tables.entry.select().where(
         columns.database_id == database_id, columns.sequence == sequence
@@ -119,7 +131,7 @@ def hash_of(connection: sa.Connection, database_id: str, sequence: int) -> str |
         elif row.kind == Kind.INTENT and refuted:
             refuted = False
         elif row.kind in (Kind.INTENT, Kind.GAP):
-            return str(row.hash)
+            return row
     return None
 
 
@@ -134,11 +146,12 @@ def tokens_of(
     return found
 
 
-def intents_of(month: str) -> Any:
-    """The numbers of a month's intents, as a subquery."""
+def entries_with_tokens(month: str) -> Any:
+    """The numbers of a month's entries that may have tokens or sealed events, as a subquery."""
     columns = tables.entry.c
+    kinds = [str(kind) for kind in WITH_TOKENS]
     return sa.select(columns.number).where(
-        columns.kind == str(Kind.INTENT), columns.at.startswith(f"{month}-")
+        columns.kind.in_(kinds), columns.at.startswith(f"{month}-")
     )
 
 

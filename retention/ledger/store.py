@@ -11,9 +11,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from retention.errors import IntegrityError, StorageError, UsageError
+from retention.errors import IntegrityError, UsageError
 from retention.ledger import checking, holds, queries, tables, writes
 from retention.ledger.entry import JSON, Entry, Intent, Kind, token_digest
+from retention.ledger.existing import existing_id, no_ledger
 from retention.ledger.holds import Hold
 from retention.ledger.settling import LedgerState
 from retention.ledger.transactions import (
@@ -39,6 +40,7 @@ _NOT_BY_APPEND = frozenset(
         Kind.HOLD_PLACED,
         Kind.HOLD_RELEASED,
         Kind.KEYS_DESTROYED,
+        Kind.EVENTS_RECORDED,
     }
 )
 
@@ -67,31 +69,12 @@ def open_ledger(engine: Engine, create: bool = False, at: datetime | None = None
             keep_write_ahead_log(engine)
         elif path is not None:
             if not path.exists():
-                raise _no_ledger()
+                raise no_ledger()
             check_private(path)
     if create and at is not None:
         with writing(engine, "no ledger was made") as connection:
             writes.create(connection, at)
-    return Ledger(engine, _ledger_id(engine))
-
-
-def _no_ledger() -> StorageError:
-    return StorageError(
-        "There is no ledger there; nothing was done. `retention enroll` creates it. If there was "
-        "one, bring its newest copy back instead."
-    )
-
-
-def _ledger_id(engine: Engine) -> str:
-    with reading(engine) as connection:
-        if not sa.inspect(connection).has_table(tables.meta.name):
-            raise _no_ledger()
-        row = connection.execute(tables.meta.select()).first()
-    if row is None:
-        raise _no_ledger()
-    if row.version != tables.VERSION:
-        raise StorageError("The ledger was made by another version of retention; not opened.")
-    return str(row.ledger_id)
+    return Ledger(engine, existing_id(engine))
 
 
 class Ledger:
@@ -169,14 +152,26 @@ class Ledger:
             full: dict[str, JSON] = {**(body or {}), "sequence": sequence, "intent": row.number}
             return writes.append(connection, kind, at, row.run_id, database_id, full)
 
+    def append_events(
+        self, database_id: str, table: str, body: Mapping[str, JSON], sealed: bytes, at: datetime
+    ) -> Entry:
+        """Keep events of rows of one table, sealed under the key of the month of `at`."""
+        kept = {table: (0, sealed)}
+        full: dict[str, JSON] = {**body, "table": table, "token_digest": token_digest(kept)}
+        with writing(self.engine, "no event was kept") as connection:
+            queries.lock_head(connection)
+            entry = writes.append(connection, Kind.EVENTS_RECORDED, at, None, database_id, full)
+            writes.keep_tokens(connection, entry.number, kept)
+        return entry
+
     def drop_tokens(self, month: str, at: datetime) -> Entry:
-        """Delete the tokens of all intents written in a month (`2026-11`), and say so.
+        """Delete the tokens and sealed events of a month's entries (`2026-11`), and say so.
 
         Call it when the month's key is destroyed: `verify` accepts their absence from then on.
         """
         with writing(self.engine, "no token was dropped") as connection:
             queries.lock_head(connection)
-            dropped = writes.drop_tokens(connection, queries.intents_of(month))
+            dropped = writes.drop_tokens(connection, queries.entries_with_tokens(month))
             body: dict[str, JSON] = {"month": month, "tables": dropped}
             return writes.append(connection, Kind.KEYS_DESTROYED, at, None, None, body)
 
@@ -192,6 +187,11 @@ class Ledger:
                 return queries.hash_of(connection, database_id, sequence)
 
         return LedgerState(self.ledger_id, database_id, closed, intent, hash_of)
+
+    def entry_at(self, database_id: str, sequence: int) -> Entry | None:
+        """The intent or gap of a database's batch; None for batch 0 and for one it does not know."""
+        with reading(self.engine) as connection:
+            return queries.entry_at(connection, database_id, sequence)
 
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry; in a report they anchor everything before."""

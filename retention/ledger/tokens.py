@@ -81,6 +81,23 @@ def open_tokens(
     return ((number, _time(guard)) for number, guard in struct.iter_unpack(">qQ", content))
 
 
+def hashed_tokens(
+    keys: Sequence[tuple[object, ...]],
+    guards: Sequence[datetime | None],
+    master: bytes,
+    month: str,
+    database_id: str,
+    table: str,
+) -> list[bytes]:
+    """The hashed token that each row would have, whatever form its batch had."""
+    return _hashes(keys, guards, derive(master, month, database_id, table))
+
+
+def split(blob: bytes) -> Iterator[bytes]:
+    """The single tokens of a batch, without the block that proves their key."""
+    return (blob[start : start + WIDTH] for start in range(WIDTH, len(blob), WIDTH))
+
+
 def match(
     blob: bytes,
     keys: Sequence[tuple[object, ...]],
@@ -94,7 +111,7 @@ def match(
     key = derive(master, month, database_id, table)
     if _form(blob, key, month) != b"hashed":
         raise ValueError("sealed tokens are opened, not matched")
-    known = {blob[start : start + WIDTH] for start in range(WIDTH, len(blob), WIDTH)}
+    known = set(split(blob))
     return [token in known for token in _hashes(keys, guards, key)]
 
 

@@ -13,7 +13,7 @@ from retention.databases.erasing.pseudonyms import Pseudonyms
 from retention.databases.erasing.restricting import changed_columns
 from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
-from retention.databases.state import forget_rows, move_marker, read_marker, rename_rows
+from retention.databases.state import Move, forget_rows, move_marker, read_marker, rename_rows
 from retention.databases.taking import Taken
 from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
@@ -64,13 +64,13 @@ def run_batch(opened: Opened, work: Work, window: Window, most: int | None) -> T
 
 def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Taken:
     connection, ledger = opened.connection, opened.ledger
-    sequence = opened.sequence + 1
+    sequence = opened.next_sequence
     intent_written = False
     what = f"a batch of {work.step.name}"
     try:
         with database_faults(what, opened.database.name), connection.begin() as transaction:
             points.reached(points.BEGUN)
-            _check_marker(opened)
+            check_marker(opened)
             taken = work.eraser.take(connection, window, most)
             if work.pseudonyms is not None:
                 work.pseudonyms.write(connection, taken)
@@ -85,10 +85,10 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             entry = ledger.append_intent(intent, _tokens(opened, work, taken, at), at)
             intent_written = True
             points.reached(points.INTENT)
-            if not move_marker(
-                connection, ledger.ledger_id, opened.sequence, entry.hash, work.now()
-            ):
-                raise _moved(opened)
+            complete = None if opened.reapplying else sequence
+            move = Move(opened.sequence, sequence, complete, entry.hash)
+            if not move_marker(connection, ledger.ledger_id, move, work.now()):
+                raise moved(opened)
             points.reached(points.MARKED)
         points.reached(points.COMMITTED)
     except ConnectionLost:
@@ -99,7 +99,7 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             ledger.close(sequence, opened.database_id, Kind.NOT_COMMITTED, work.now())
         raise
     ledger.close(sequence, opened.database_id, Kind.COMMITTED, work.now())
-    opened.sequence = sequence
+    opened.moved_to(sequence)
     points.reached(points.CLOSED)
     return taken
 
@@ -117,14 +117,15 @@ def _key_texts(taken: Taken, table: str) -> list[str]:
     return ["|".join(map(str, key)) for key, _ in taken.keys.get(table, [])]
 
 
-def _check_marker(opened: Opened) -> None:
+def check_marker(opened: Opened) -> None:
     """The marker's row is locked first: a hold placed meanwhile waits, and so does a second runner."""
     marker = read_marker(opened.connection, opened.ledger.ledger_id, lock=True)
     if marker is None or marker.sequence != opened.sequence:
-        raise _moved(opened)
+        raise moved(opened)
 
 
-def _moved(opened: Opened) -> Busy:
+def moved(opened: Opened) -> Busy:
+    """Another runner has the database."""
     return Busy(f"{opened.database.name}: another run moved the marker; this batch was not done")
 
 

@@ -41,7 +41,7 @@ from retention.ledger.store import open_ledger
 from retention.policies.parse import parse_policy
 from retention.protocol.enrolling import enroll
 from retention.scheduler.nightly import Request, key_folder, ledger_of, nightly
-from retention.subjects.events import Happened, record_events
+from retention.subjects.events import EventPlace, Happened, record_events
 from retention.subjects.holds import place_hold, release_hold
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -129,7 +129,10 @@ class Shop:
         ledger = ledger_of(self.policy, self.folder)
         with self._database.connected() as connection:
             happened = [Happened(_parts(key), at)]
-            record_events(self._database, connection, ledger, name, table, happened)
+            place = EventPlace(table, None, key_folder(self.policy, self.folder))
+            record_events(
+                self._database, connection, ledger, name, place, happened, lambda: self.now
+            )
         self.events[name, table, key] = self.today
 
     def night(self) -> int:

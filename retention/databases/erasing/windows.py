@@ -31,10 +31,10 @@ class KeyWindow:
     def holds(self, row: Row) -> Truth:
         bounds: list[Truth] = []
         if self.low is not None:
-            bounds.append(_after(row, self.columns, self.low))
+            bounds.append(after_key(row, self.columns, self.low))
         if self.high is not None:
             bounds.append(
-                sa.not_(_after(row, self.columns, self.high))
+                sa.not_(after_key(row, self.columns, self.high))
                 if len(self.columns) == 1
                 else _up_to(row, self.columns, self.high)
             )
@@ -67,7 +67,7 @@ class PortionWindow:
         return sa.true()
 
 
-def _after(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
+def after_key(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
     """Key order written out, so that every engine can serve it from the key's index."""
     steps = []
     for index, name in enumerate(columns):
@@ -118,7 +118,7 @@ class KeyWalker:
         while True:
             query = sa.select(*keys).order_by(*keys).limit(1).offset(self.size - 1)
             if low is not None:
-                query = query.where(_after(row, self.columns, low))
+                query = query.where(after_key(row, self.columns, low))
             with connection.begin():
                 found = connection.execute(query).first()
             high = tuple(found) if found is not None else None

@@ -50,11 +50,31 @@ def canonical_key(
     connection: sa.Connection, dialect: Dialect, table: Table, key: Sequence[str]
 ) -> str:
     """The key a person typed, as the database spells it; UsageError where there is no such row."""
+    return canonical_row(connection, dialect, table, key, None)[0]
+
+
+def canonical_row(
+    connection: sa.Connection, dialect: Dialect, table: Table, key: Sequence[str], guard: str | None
+) -> tuple[str, str]:
+    """Key and guard as the database spells them, '' for no guard; UsageError for no such row."""
     row = row_of(table)
     typed = typed_key(table, key)
     conditions = [row.c[name] == bind(value) for name, value in zip(table.key, typed, strict=True)]
-    query = sa.select(key_text(dialect, table, row)).where(*conditions)
-    found = connection.execute(query).scalar()
+    named = dialect.as_text(row.c[guard]) if guard else sa.null()
+    query = sa.select(key_text(dialect, table, row), named).where(*conditions)
+    found = connection.execute(query).first()
     if found is None:
         raise UsageError(f'"{table.name}" has no row with that key; nothing was done')
-    return str(found)
+    return str(found[0]), "" if found[1] is None else str(found[1])
+
+
+def guard_at(
+    connection: sa.Connection, dialect: Dialect, table: Table, row_key: str, guard: str | None
+) -> str | None:
+    """The guard of the row that holds and events name so, '' without one; None: no such row."""
+    parts = row_key.split("|") if len(table.key) > 1 else [row_key]
+    try:
+        found, named = canonical_row(connection, dialect, table, parts, guard)
+    except UsageError:
+        return None
+    return named if found == row_key else None

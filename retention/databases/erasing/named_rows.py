@@ -1,0 +1,122 @@
+"""Rows named one by one, by key and guard: what a reapply reads, and the window it erases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.windows import after_key
+from retention.databases.sql import Expression, Row, Truth, bind, row_of
+from retention.databases.statements.predicates import Predicates
+from retention.databases.taking import Key, key_columns, keys_of
+from retention.databases.text_keys import Letters
+from retention.planning.plan import Plan, Step
+from retention.planning.schema import Table
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRow:
+    """A row that is there: key and guard as tokens know them, as text, and the key as it came."""
+
+    key: Key
+    guard: datetime | None
+    texts: tuple[str, ...]
+    raw: tuple[Any, ...]
+
+
+class RowReader:
+    """Reads keys and guards of a table: by number, or in the order of the key."""
+
+    def __init__(self, dialect: Dialect, table: Table, guard: str | None) -> None:
+        self.dialect = dialect
+        self.table = table
+        self.guard = guard
+
+    def numbered(self, connection: sa.Connection, keys: Sequence[int]) -> list[NamedRow]:
+        """The rows of a table whose key is one whole number, of these numbers."""
+        row = row_of(self.table)
+        wanted = sa.bindparam("keys", list(keys), type_=sa.BigInteger(), expanding=True)
+        return self._read(connection, row, row.c[self.table.key[0]].in_(wanted), None)
+
+    def after(
+        self, connection: sa.Connection, low: tuple[Any, ...] | None, size: int
+    ) -> list[NamedRow]:
+        """The next rows in the order of the key, from the start for None."""
+        row = row_of(self.table)
+        beyond = sa.true() if low is None else after_key(row, self.table.key, low)
+        return self._read(connection, row, beyond, size)
+
+    def _read(
+        self, connection: sa.Connection, row: Row, condition: Truth, size: int | None
+    ) -> list[NamedRow]:
+        own = [row.c[name] for name in self.table.key]
+        columns = key_columns(self.dialect, self.table, row, self.guard, as_text=False)
+        query: sa.Select[Any] = sa.select(*columns, *own).where(condition)
+        if size is not None:
+            query = query.order_by(*own).limit(size)
+        with connection.begin():
+            rows = connection.execute(query).fetchall()
+        width = len(own)
+        found = keys_of(self.table, rows)
+        return [
+            NamedRow(
+                key, guard, tuple(_text(part) for part in line[: width + 1]), line[width + 1 :]
+            )
+            for (key, guard), line in zip(found, rows, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedWindow:
+    """Exactly these rows of a table, as long as key and guard are what they were when read."""
+
+    dialect: Dialect
+    table: Table
+    guard: str | None
+    rows: tuple[NamedRow, ...]
+
+    def holds(self, row: Row) -> Truth:
+        # the first serves the key's index, the second is exact
+        near = [
+            row.c[name].in_([bind(found.raw[index]) for found in self.rows])
+            for index, name in enumerate(self.table.key)
+        ]
+        exact = Letters(self._spelled(row)).in_(
+            [bind(self._spelling(found)) for found in self.rows]
+        )
+        return sa.and_(*near, exact)
+
+    def _spelled(self, row: Row) -> Expression:
+        names = [*self.table.key, *([self.guard] if self.guard else [])]
+        parts: list[Expression] = []
+        for name in names:
+            text = sa.func.coalesce(self.dialect.as_text(row.c[name]), bind(""))
+            parts += [self.dialect.as_text(self.dialect.length(text)), bind(":"), text]
+        return self.dialect.concatenated(parts)
+
+    def _spelling(self, found: NamedRow) -> str:
+        """Key and guard in one text; with each length in front no two rows read the same."""
+        texts = found.texts if self.guard else found.texts[:-1]
+        return "".join(f"{len(text)}:{text}" for text in texts)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def doomed_rows(
+    connection: sa.Connection, plan: Plan, dialect: Dialect, step: Step, window: NamedWindow
+) -> list[NamedRow]:
+    """Those of the rows that the step would take now."""
+    row = row_of(window.table)
+    doomed = sa.and_(window.holds(row), Predicates(plan, dialect).doomed(step, row))
+    columns = key_columns(dialect, window.table, row, None, as_text=False)
+    with connection.begin():
+        found = connection.execute(sa.select(*columns).where(doomed)).fetchall()
+    keys = {key for key, _ in keys_of(window.table, found)}
+    return [named for named in window.rows if named.key in keys]
