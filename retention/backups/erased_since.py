@@ -41,7 +41,7 @@ def erasures_since(ledger: Ledger, database_id: str, sequence: int) -> Erasures:
     policies = _policies(ledger)
     for entry in committed_since(ledger, database_id, sequence):
         intent = Intent.from_body(entry.body)
-        for action, table, rows in _done(intent):
+        for action, table, rows in done_to(intent):
             group = Erased(intent.rule, action, table, policies.get(intent.run_id, ""))
             batch = Batch(entry.number, month_of(entry.at), rows, intent.token_digest is not None)
             found.setdefault(group, []).append(batch)
@@ -71,7 +71,7 @@ def _policies(ledger: Ledger) -> dict[str, str]:
     }
 
 
-def _done(intent: Intent) -> Iterator[tuple[str, str, int]]:
+def done_to(intent: Intent) -> Iterator[tuple[str, str, int]]:
     """(action, table, rows): rows that left, and the rule's own rows that were masked.
 
     Rows masked along with others are masked again along with them.

@@ -15,8 +15,9 @@ from retention.databases.erasing.erase import Eraser, eraser_for
 from retention.databases.erasing.named_rows import NamedRow, NamedWindow, doomed_rows
 from retention.databases.faults import ConnectionLost, database_faults
 from retention.errors import DatabaseFailure
-from retention.ledger.entry import JSON
+from retention.ledger.entry import JSON, month_of
 from retention.ledger.keys import KeyFolder
+from retention.ledger.tokens import tokens_for
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Schema, Table
 from retention.protocol.batch import Work, run_batch
@@ -88,6 +89,7 @@ class Reapply:
         self.accounts = {
             erased: Account(erased, past.unchanged(erased)) for erased in self.erasures
         }
+        self.left: dict[str, list[NamedRow]] = {}
 
     def look(self, listed: Listed | None = None) -> None:
         """Count who is back, before anything is done."""
@@ -110,14 +112,28 @@ class Reapply:
 
     def settle(self, listed: Listed | None) -> None:
         """Count what is left, and tell of the rows that a person must look at."""
+        self.left.clear()
         for account in self.accounts.values():
             account.unsure = account.issued_again = 0
         for account, found, chunk in self._walk(untold=True):
             account.left += len(chunk.same)
+            if account.erased.action == DELETE:
+                self.left.setdefault(found.table.name, []).extend(chunk.same)
             account.unsure += len(chunk.unsure)
             account.issued_again += len(chunk.other)
             _list(listed, found, chunk.same, STAYS)
             _list(listed, found, chunk.unsure, UNSURE)
+
+    def tokens_of_left(self, at: datetime) -> dict[str, tuple[int, bytes]]:
+        """Tokens of the erased rows that stay, so that no later night takes them for ghosts."""
+        month, found = month_of(at), {}
+        for table, rows in self.left.items():
+            if rows:
+                keys, guards = [row.key for row in rows], [row.guard for row in rows]
+                master = self.terms.keys.key(month)
+                made = tokens_for(keys, guards, master, month, self.opened.database_id, table)
+                found[table] = (made.width, made.blob)
+        return found
 
     def _walk(self, *, untold: bool = False) -> Iterator[tuple[Account, _Found, Chunk]]:
         """Every erasure with what is there of it; masked rows only where something is to mask."""
@@ -143,7 +159,8 @@ class Reapply:
         if step is None:
             return None
         plan, named = step
-        eraser = eraser_for(plan, self.opened.database.dialect, named, keys=True, portion=False)
+        dialect, secret = self.opened.database.dialect, self.terms.keys.pseudonym_key
+        eraser = eraser_for(plan, dialect, named, secret, keys=True, portion=False)
         return _Found(self.schema.tables[erased.table], plan, named, eraser)
 
     def _still(self, found: _Found, chunk: Chunk) -> Chunk:

@@ -92,7 +92,7 @@ class Returned:
                 continue
             if guard is None:
                 chunk.unsure.append(row)
-            elif guard == _aware(row.guard):
+            elif guard == aware(row.guard):
                 chunk.same.append(row)
             else:
                 chunk.other.append(row)
@@ -157,5 +157,6 @@ class Returned:
         return None if found is None else found[1]
 
 
-def _aware(guard: datetime | None) -> datetime | None:
+def aware(guard: datetime | None) -> datetime | None:
+    """The guard as it comes out of a token: one without a zone is UTC."""
     return guard.replace(tzinfo=UTC) if guard is not None and guard.tzinfo is None else guard

@@ -124,7 +124,7 @@ def _chosen(database: str | None, all_: bool, known: list[str]) -> list[str]:
 
 def _print_ddl(found: object) -> None:
     from retention.databases.database import Database
-    from retention.databases.state import ddl, grants
+    from retention.databases.state_ddl import ddl, grants
 
     assert isinstance(found, Database)
     console.data(f"-- {found.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,16 +84,6 @@ def stamp(moment: datetime) -> str:
 def create_tables(connection: sa.Connection) -> None:
     """Make our tables where they are missing."""
     metadata.create_all(connection, checkfirst=True)
-
-
-def ddl(engine: sa.Engine) -> Iterator[str]:
-    """The statements that make our tables, for someone who may run them."""
-    from sqlalchemy.schema import CreateIndex, CreateTable
-
-    for table in metadata.sorted_tables:
-        yield str(CreateTable(table).compile(engine)).strip() + ";"
-        for index in sorted(table.indexes, key=lambda found: str(found.name)):
-            yield str(CreateIndex(index).compile(engine)).strip() + ";"
 
 
 def read_marker(
@@ -292,11 +282,3 @@ def rename_rows(connection: sa.Connection, table: str, to: str, keys: list[str])
         for ours in (hold, event, restriction):
             here = sa.and_(ours.c.table_name == table, ours.c.row_key.in_(some))
             connection.execute(sa.update(ours).where(here).values(table_name=to))
-
-
-def grants(engine: sa.Engine) -> Iterator[str]:
-    """What the runner's role needs on our tables; SQLite knows no roles."""
-    if engine.dialect.name == "sqlite":
-        return
-    for table in metadata.sorted_tables:
-        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO retention_runner;"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from retention.databases.erasing.erase import eraser_for
-from retention.databases.erasing.pseudonyms import pseudonyms_of
 from retention.databases.erasing.walker import walker_for
 from retention.databases.erasing.windows import Walker, Window
 from retention.databases.faults import ConnectionLost, database_faults
@@ -105,21 +104,15 @@ def _carry_out(
     step = result.count.step
     tokens = keeps_tokens(plan, step, orders.tokens)
     forget = _is_spoken_of(opened, plan, step)
-    dialect = opened.database.dialect
-    pseudonyms = pseudonyms_of(plan, dialect, step, orders.keys.pseudonym_key)
-    keys = tokens or forget or pseudonyms is not None
-    eraser = eraser_for(plan, dialect, step, keys=keys, portion=most is not None)
-    work = Work(
+    eraser = eraser_for(
+        plan,
+        opened.database.dialect,
         step,
-        eraser,
-        tokens,
-        forget,
-        pseudonyms,
-        orders.run_id,
-        plan.as_of,
-        orders.keys,
-        orders.now,
+        orders.keys.pseudonym_key,
+        keys=tokens or forget,
+        portion=most is not None,
     )
+    work = Work(step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now)
     walker = walker_for(plan.schema, step.table)
     started = time.monotonic()
     with database_faults(f"preparing {step.name}", opened.database.name):

@@ -135,8 +135,8 @@ class _Check:
     def _check_beside(self, entry: Entry, tokens: dict[str, tuple[int, bytes]]) -> None:
         if entry.kind == Kind.INTENT:
             self._check_tokens(entry, tokens)
-        elif entry.kind == Kind.EVENTS_RECORDED:
-            self._check_events(entry, tokens)
+        elif entry.kind in (Kind.EVENTS_RECORDED, Kind.REAPPLIED):
+            self._check_named(entry, tokens)
         elif entry.kind == Kind.NOT_COMMITTED:
             self.without_tokens.pop(entry.database_id, None)
         elif entry.kind == Kind.RUN_STARTED:
@@ -158,11 +158,11 @@ class _Check:
         elif _digest(tokens) != digest:
             self.faults.append(f"entry {entry.number}: its tokens are not those of its batch")
 
-    def _check_events(self, entry: Entry, sealed: dict[str, tuple[int, bytes]]) -> None:
-        gone = not sealed and month_of(entry.at) in self.dropped_months
-        if not gone and _digest(sealed) != entry.body.get("token_digest"):
+    def _check_named(self, entry: Entry, tokens: dict[str, tuple[int, bytes]]) -> None:
+        gone = not tokens and month_of(entry.at) in self.dropped_months
+        if not gone and _digest(tokens) != entry.body.get("token_digest"):
             self.faults.append(
-                f"entry {entry.number}: its events are not those it was written with"
+                f"entry {entry.number}: the rows it names are not those it was written with"
             )
 
     def _remember_hold(self, entry: Entry) -> None:

@@ -12,7 +12,7 @@ from retention.ledger import tables
 from retention.ledger.entry import Entry, Kind, read_stamp, render
 
 _CLOSED = (Kind.COMMITTED, Kind.GAP)
-WITH_TOKENS = (Kind.INTENT, Kind.EVENTS_RECORDED)
+WITH_TOKENS = (Kind.INTENT, Kind.EVENTS_RECORDED, Kind.REAPPLIED)
 _WITH_SEQUENCE = (Kind.INTENT, Kind.COMMITTED, Kind.NOT_COMMITTED, Kind.GAP)
 
 

@@ -30,20 +30,6 @@ from retention.ledger.transactions import (
 _PAGE = 500
 _UNDONE = "nothing is known to be written; no batch may commit"
 
-# These have a side table or a state that goes with them, and a method that keeps both.
-_NOT_BY_APPEND = frozenset(
-    {
-        Kind.CREATED,
-        Kind.INTENT,
-        Kind.COMMITTED,
-        Kind.NOT_COMMITTED,
-        Kind.HOLD_PLACED,
-        Kind.HOLD_RELEASED,
-        Kind.KEYS_DESTROYED,
-        Kind.EVENTS_RECORDED,
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -103,7 +89,7 @@ class Ledger:
         A gap with a `sequence` in its body is where its database's batches go on from. ValueError
         for a kind that has a method of its own.
         """
-        if kind in _NOT_BY_APPEND:
+        if kind in writes.NOT_BY_APPEND:
             raise ValueError(f"{kind} is written by a method of its own")
         with writing(self.engine, _UNDONE, durable) as connection:
             return writes.append(connection, kind, at, run_id, database_id, body or {})
@@ -152,16 +138,22 @@ class Ledger:
             full: dict[str, JSON] = {**(body or {}), "sequence": sequence, "intent": row.number}
             return writes.append(connection, kind, at, row.run_id, database_id, full)
 
-    def append_events(
-        self, database_id: str, table: str, body: Mapping[str, JSON], sealed: bytes, at: datetime
+    def append_with_tokens(
+        self,
+        kind: Kind,
+        at: datetime,
+        tokens: Mapping[str, tuple[int, bytes]],
+        *,
+        run_id: str | None = None,
+        database_id: str,
+        body: Mapping[str, JSON],
     ) -> Entry:
-        """Keep events of rows of one table, sealed under the key of the month of `at`."""
-        kept = {table: (0, sealed)}
-        full: dict[str, JSON] = {**body, "table": table, "token_digest": token_digest(kept)}
-        with writing(self.engine, "no event was kept") as connection:
+        """Write an entry that is no batch and names rows: by tokens, or sealed (width 0)."""
+        full: dict[str, JSON] = {**body, "token_digest": token_digest(tokens)}
+        with writing(self.engine, _UNDONE) as connection:
             queries.lock_head(connection)
-            entry = writes.append(connection, Kind.EVENTS_RECORDED, at, None, database_id, full)
-            writes.keep_tokens(connection, entry.number, kept)
+            entry = writes.append(connection, kind, at, run_id, database_id, full)
+            writes.keep_tokens(connection, entry.number, tokens)
         return entry
 
     def drop_tokens(self, month: str, at: datetime) -> Entry:
@@ -227,11 +219,15 @@ class Ledger:
                 return
             after = rows[-1].number
 
+    def newest(self, kind: Kind, limit: int) -> Iterator[Entry]:
+        """The last entries of one kind, newest first."""
+        with reading(self.engine) as connection:
+            rows = queries.newest(connection, kind, limit)
+        return map(queries.entry_of, rows)
+
     def runs(self, limit: int) -> list[Run]:
         """The last runs, newest first."""
-        with reading(self.engine) as connection:
-            rows = queries.newest(connection, Kind.RUN_STARTED, limit)
-        return [self._run(queries.entry_of(row)) for row in rows if row.run_id]
+        return [self._run(entry) for entry in self.newest(Kind.RUN_STARTED, limit) if entry.run_id]
 
     def _run(self, started: Entry) -> Run:
         run_id = started.run_id or ""

@@ -13,6 +13,21 @@ from retention.errors import IntegrityError
 from retention.ledger import queries, tables
 from retention.ledger.entry import GENESIS, JSON, Entry, Intent, Kind, chained, render, stamp
 
+# These have a side table or a state that goes with them, and a method that keeps both.
+NOT_BY_APPEND = frozenset(
+    {
+        Kind.CREATED,
+        Kind.INTENT,
+        Kind.COMMITTED,
+        Kind.NOT_COMMITTED,
+        Kind.HOLD_PLACED,
+        Kind.HOLD_RELEASED,
+        Kind.KEYS_DESTROYED,
+        Kind.EVENTS_RECORDED,
+        Kind.REAPPLIED,
+    }
+)
+
 
 def create(connection: Connection, at: datetime) -> None:
     """Make the tables and the first entry where they are missing."""

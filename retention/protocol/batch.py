@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from retention.databases.erasing.erase import Eraser
-from retention.databases.erasing.pseudonyms import Pseudonyms
 from retention.databases.erasing.restricting import changed_columns
 from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
@@ -32,14 +31,13 @@ class Work:
     """What a batch needs besides its window: the step, who runs it, the keys for tokens.
 
     `tokens`: keep tokens of the rows in the ledger. `forget`: our own tables speak of rows that the
-    step may take; what they say goes with the rows. `pseudonyms`: writes those of the step's masks.
+    step may take; what they say goes with the rows.
     """
 
     step: Step
     eraser: Eraser
     tokens: bool
     forget: bool
-    pseudonyms: Pseudonyms | None
     run_id: str
     as_of: datetime
     keys: KeyFolder
@@ -72,8 +70,6 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             points.reached(points.BEGUN)
             check_marker(opened)
             taken = work.eraser.take(connection, window, most)
-            if work.pseudonyms is not None:
-                work.pseudonyms.write(connection, taken)
             if work.forget:
                 _forget(opened, work.step, taken)
             points.reached(points.TAKEN)

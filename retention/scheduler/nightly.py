@@ -8,7 +8,6 @@ for what was erased in the copies of the databases.
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from retention import __version__
 from retention.backups.copy import Position
+from retention.backups.ghosts import refuse_ghosts
 from retention.backups.night import SetNight, Work, purge_copies
 from retention.connections import engine_for
 from retention.databases.database import Database
@@ -37,6 +37,7 @@ from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.protocol.opening import Clock, Opened, open_for_work
 from retention.reports.report import step_body
+from retention.scheduler.run_names import holder, new_run_id
 from retention.scheduler.timing import due_rules
 from retention.subjects.holds import bring_holds_together
 from retention.subjects.restrictions import bring_requests_together
@@ -103,7 +104,7 @@ def nightly(request: Request) -> Night:
     ledger = ledger_of(request.policy, request.folder)
     ledger.save_policy(request.policy.sha256, request.policy.text)
     chosen = chosen_rules(request, ledger)
-    night = Night(_run_id(request.as_of), request.as_of, [])
+    night = Night(new_run_id(request.as_of), request.as_of, [])
     _started(ledger, request, night, chosen)
     for name in request.policy.databases:
         night.databases.append(one_database(request, ledger, night.run_id, name, chosen))
@@ -124,6 +125,7 @@ def one_database(
         with working_on(request, ledger, name, run_id) as opened:
             night.notes += opened.notes
             night.plan = _plan(request, opened, chosen)
+            refuse_ghosts(opened, night.plan, key_folder(request.policy, request.folder))
             counts = preview(opened.database, opened.connection, night.plan)
             rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
             orders = Orders(
@@ -168,7 +170,7 @@ def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") ->
             stack.enter_context(database.run_lock(connection))
             opened = open_for_work(database, connection, ledger, request.now)
         except Busy as busy:
-            raise Busy(f"{busy}{_holder(ledger, run_id)}") from busy
+            raise Busy(f"{busy}{holder(ledger, run_id)}") from busy
         keys = key_folder(request.policy, request.folder)
         bring_holds_together(opened, keys)
         bring_requests_together(opened, keys)
@@ -204,22 +206,6 @@ def _plan(request: Request, opened: Opened, chosen: frozenset[str]) -> Plan:
     schema = opened.database.schema(opened.connection, request.policy)
     plan = make_plan(request.policy, opened.database.name, schema, request.as_of, request.file)
     return plan.without(set(request.policy.rules) - chosen)
-
-
-def _run_id(as_of: datetime) -> str:
-    return f"{as_of:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def _holder(ledger: Ledger, own: str) -> str:
-    """Who holds the lock, as far as the ledger knows: the last run that has not finished."""
-    for run in ledger.runs(5):
-        if run.finished is None and run.run_id != own:
-            body = run.started.body
-            return (
-                f": run {run.run_id} (process {body.get('process')} on {body.get('host')}, "
-                f"started {run.started.at:%Y-%m-%d %H:%M:%S} UTC). Nothing was done"
-            )
-    return ". Nothing was done"
 
 
 def _started(ledger: Ledger, request: Request, night: Night, chosen: frozenset[str]) -> None:

@@ -5,7 +5,6 @@ of now, then by token what they no longer reach. Until its last batch every run 
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from retention.protocol.reopening import (
 )
 from retention.reports.report import stamp, step_body
 from retention.scheduler.nightly import Request, key_folder, ledger_of
+from retention.scheduler.run_names import new_run_id
 from retention.subjects.events import bring_events_back
 from retention.subjects.holds import bring_holds_together
 from retention.subjects.restrictions import bring_requests_together
@@ -115,7 +115,7 @@ def _reopened(request: Request, ledger: Ledger, name: str, look_only: bool) -> I
 
 def _told(request: Request, reopened: Reopened, name: str) -> Told:
     opened = reopened.opened
-    run_id = f"{request.as_of:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    run_id = new_run_id(request.as_of)
     last = opened.ledger.entry_at(opened.database_id, reopened.since)
     at = last.at if last else None
     return Told(name, run_id, reopened.since, at, reopened.level, notes=list(opened.notes))
@@ -151,8 +151,7 @@ class _Work:
             opened, request.policy, self.plan.schema, keys, self.reopened.since
         )
         self._rules()
-        self._tokens()
-        self._ended(opened)
+        self._ended(opened, self._tokens())
 
     def _replay(self) -> Reapply:
         request, opened = self.request, self.reopened.opened
@@ -205,7 +204,7 @@ class _Work:
             f"done by it. Allow it once with `retention backups reapply --allow {rule}={fresh.due}`"
         )
 
-    def _tokens(self) -> None:
+    def _tokens(self) -> Reapply:
         """Pass after pass by token, until one takes nothing; the next one counts what is left."""
         before = self.told.accounts
         replay = self._replay()
@@ -215,8 +214,9 @@ class _Work:
         for account, known in zip(replay.accounts.values(), before, strict=True):
             account.back = known.back
         self.told.accounts = list(replay.accounts.values())
+        return replay
 
-    def _ended(self, opened: Opened) -> None:
+    def _ended(self, opened: Opened, replay: Reapply) -> None:
         told, request = self.told, self.request
         stopped = request.watch.stopping()
         codes = [3 for result in told.results if result.refused]
@@ -228,13 +228,14 @@ class _Work:
             told.finished = True
         codes += [1] if listable else []
         told.exit_code = request.watch.interruption().exit_code if stopped else gravest(codes)
-        opened.ledger.append(
+        at = request.now()
+        opened.ledger.append_with_tokens(
             Kind.REAPPLIED,
-            request.now(),
+            at,
+            replay.tokens_of_left(at),
             run_id=told.run_id,
             database_id=opened.database_id,
             body=told.body(),
-            durable=False,
         )
         self._finished(opened.ledger, stopped)
 

@@ -13,7 +13,7 @@ from retention.databases.faults import database_faults
 from retention.databases.state import put_event, stored_event_ids
 from retention.databases.statements.row_keys import canonical_row, guard_at
 from retention.errors import UsageError
-from retention.ledger.entry import Entry, Kind, month_of
+from retention.ledger.entry import JSON, Entry, Kind, month_of
 from retention.ledger.events import KeptEvent, open_events, seal_events
 from retention.ledger.keys import KeyFolder, KeyLost
 from retention.ledger.store import Ledger
@@ -90,8 +90,13 @@ def _keep(
     """In the ledger before the database commits, as everything is."""
     month = month_of(at)
     sealed = seal_events(events, place.keys.key(month), month, database_id, place.table)
-    ledger.append_events(
-        database_id, place.table, {"event": name, "count": len(events)}, sealed, at
+    body: dict[str, JSON] = {"event": name, "table": place.table, "count": len(events)}
+    ledger.append_with_tokens(
+        Kind.EVENTS_RECORDED,
+        at,
+        {place.table: (0, sealed)},
+        database_id=database_id,
+        body=body,
     )
 
 

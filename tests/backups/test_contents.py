@@ -96,9 +96,7 @@ def test_a_plain_dump_tells_its_marker(
     assert content_of(packed) == Content(BROKEN)
 
 
-def test_other_forms_of_dumps(
-    one_batch: tuple[Project, dict[str, int]], tmp_path: Path
-) -> None:
+def test_other_forms_of_dumps(one_batch: tuple[Project, dict[str, int]], tmp_path: Path) -> None:
     """pg_dump's custom form is opened; its INSERTs, with raw line ends in values, are not believed."""
     project, marker = one_batch
     target = tmp_path / "dump"

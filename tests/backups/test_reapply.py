@@ -135,3 +135,144 @@ def test_a_row_that_got_an_erased_number_stays(project: Project) -> None:
     assert tables(done.json)["customers delete customers"]["issued_again"] == 1
     assert customers(project) == {3, *range(2, 21, 2)}
     assert project.value("select name from customers where id = 3") == "new"
+
+
+def test_a_table_reloaded_from_a_dump_is_found_by_the_ghost_probe(project: Project) -> None:
+    """Erased rows put back by hand stop the next run; a reapply looks through all tokens."""
+    shop(project)
+    rows = project.rows("select * from customers where id in (3, 5)")
+    project.night(NIGHT)
+    after = everything(project)
+    assert project.run("run", "--all").code == 0
+    values = ", ".join(str(tuple(row)).replace("None", "null") for row in rows)
+    project.sql(f"insert into customers values {values}")
+    refused = project.run("run", "--all")
+    assert refused.code == 4, refused.out
+    assert "recently erased rows of customers" in refused.out + refused.err
+    done = project.run("backups", "reapply", "--json")
+    assert done.code == 0, done.out + done.err
+    assert everything(project) == after
+    assert project.run("run", "--all").code == 0
+
+
+def test_nobody_back_leaves_everything_as_it_is(project: Project) -> None:
+    """Without a restore a reapply finds nobody and writes nothing, not even an entry."""
+    shop(project)
+    project.night(NIGHT)
+    before = project.run("ledger", "verify").out
+    done = project.run("backups", "reapply")
+    assert done.code == 0, done.err
+    assert "nobody is back" in done.out
+    assert project.run("ledger", "verify").out == before
+
+
+def test_holds_requests_and_events_younger_than_the_backup_come_back_first(
+    project: Project,
+) -> None:
+    """What was placed after the backup holds again, and an event recorded after it erases again."""
+    shop(project)
+    leaving = """
+[rules.leavers]
+table = "customers"
+start = { event = "left" }
+delete_after = "immediately"
+guard = "created_at"
+"""
+    project.policy(CUSTOMERS + leaving + TICKETS + REFERENCES)
+    restore = back_up(project)
+    hold = project.run("hold", "add", "customers", "1", "--reason", "a claim")
+    assert hold.code == 0, hold.err
+    asked = project.run("restriction", "add", "customers", "3", "--reason", "art. 18")
+    assert asked.code == 0, asked.err
+    left = ("event", "record", "left", "--table", "customers", "--key", "2")
+    assert project.run(*left, "--at", "2025-05-01T12:00:00Z").code == 0
+    project.night(NIGHT)
+    assert customers(project) == {1, 3, *range(4, 21, 2)}
+    after = everything(project)
+    restore()
+    assert project.value("select count(*) from retention_event") == 0
+    done = project.run("backups", "reapply", "--json")
+    assert done.code == 0, done.out + done.err
+    assert done.json["events_back"] == 1
+    assert everything(project) == after
+    assert project.run("ledger", "verify").code == 0
+
+
+def test_rows_without_a_guard_are_for_a_person(project: Project) -> None:
+    """They are not erased by token; the reapply ends once their keys are in somebody's hands."""
+    shop(project)
+    project.policy((CUSTOMERS + REFERENCES).replace('guard = "created_at"\n', ""))
+    restore = back_up(project)
+    project.night(NIGHT)
+    restore()
+    project.policy("[coverage]\n" + 'not_personal = ["customers"]\n')
+    first = project.run("backups", "reapply")
+    assert first.code == 1, first.out + first.err
+    assert "--list" in first.out
+    assert customers(project) == set(range(1, 21))
+    assert project.run("run", "--all").code == 4
+    file = project.folder / "left.csv"
+    second = project.run("backups", "reapply", "--list", str(file))
+    assert second.code == 1, second.out + second.err
+    listed = [line.split(",") for line in file.read_text().splitlines()[1:]]
+    assert {int(line[-1]) for line in listed if line[0] == "customers"} == set(range(1, 20, 2))
+    assert file.stat().st_mode & 0o077 == 0
+    assert project.run("run", "--all").code == 0
+    assert not any(key in second.out + second.err for key in ("name 3", "m3@x.example"))
+
+
+def test_a_hold_placed_after_the_restore_keeps_a_row_that_was_erased(project: Project) -> None:
+    """The row is listed, stays, and is no ghost to the nights after."""
+    shop(project)
+    restore = back_up(project)
+    project.night(NIGHT)
+    restore()
+    assert project.run("hold", "add", "customers", "5", "--reason", "a claim").code == 0
+    first = project.run("backups", "reapply")
+    assert first.code == 1, first.out + first.err
+    file = project.folder / "left.csv"
+    second = project.run("backups", "reapply", "--list", str(file))
+    assert second.code == 1, second.out + second.err
+    assert [line.split(",")[0] for line in file.read_text().splitlines()[1:]].count(
+        "customers"
+    ) == 1
+    assert customers(project) == {5, *range(2, 21, 2)}
+    assert project.run("run", "--all").code == 0
+    assert project.run("ledger", "verify").code == 0
+
+
+def test_keys_that_are_no_numbers_are_recognised(project: Project) -> None:
+    """Text keys and keys of two columns are found by reading the table, with their guard."""
+    project.sql(
+        "create table members (email varchar(80) primary key, left_at varchar(32),"
+        " joined_at varchar(32) not null)",
+        "create table seats (hall varchar(20) not null, place integer not null, left_at varchar(32),"
+        " sold_at varchar(32) not null, primary key (hall, place))",
+    )
+    for number in range(12):
+        left = "'2023-01-02 00:00:00'" if number % 3 == 0 else "null"
+        project.sql(
+            f"insert into members values ('m{number}@x.example', {left},"
+            f" '2020-01-01 00:00:{number:02d}')",
+            f"insert into seats values ('A|B', {number}, {left}, '2020-01-01 00:00:{number:02d}')",
+        )
+    rules = "".join(
+        f'[rules.{table}]\ntable = "{table}"\nstart = "left_at"\ndelete_after = "1 year"\n'
+        f'guard = "{guard}"\n'
+        for table, guard in (("members", "joined_at"), ("seats", "sold_at"))
+    )
+    project.policy(rules)
+    project.enroll()
+    restore = back_up(project)
+    project.night(NIGHT)
+    restore()
+    project.sql("update members set joined_at = '2024-01-01 00:00:00' where email = 'm3@x.example'")
+    project.policy(rules.replace("1 year", "9 years"))
+    assert project.run("run", "--all").code == 4
+    done = project.run("backups", "reapply", "--json")
+    assert done.code == 0, done.out + done.err
+    assert project.value("select count(*) from seats where left_at is not null") == 0
+    assert project.rows("select email from members where left_at is not null") == [
+        ("m3@x.example",)
+    ]
+    assert project.run("run", "--all").code == 0

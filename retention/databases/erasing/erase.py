@@ -7,6 +7,7 @@ Three ways, one decision (`Predicates.doomed`): `DirectEraser` where nothing els
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -107,8 +108,26 @@ class DirectEraser:
         return taken
 
 
-def eraser_for(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
-    """The plainest way that is right for this step on this engine."""
+def eraser_for(
+    plan: Plan,
+    dialect: Dialect,
+    step: Step,
+    secret: Callable[[], bytes],
+    *,
+    keys: bool,
+    portion: bool,
+) -> Eraser:
+    """The plainest way that is right for this step on this engine; `secret`: for pseudonyms."""
+    from retention.databases.erasing.pseudonyms import Pseudonymizing, pseudonyms_in
+
+    masks = pseudonyms_in(step)
+    if not masks:
+        return _plainest(plan, dialect, step, keys=keys, portion=portion)
+    eraser = _plainest(plan, dialect, step, keys=True, portion=portion)
+    return Pseudonymizing(eraser, plan, dialect, masks, secret())
+
+
+def _plainest(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
     from retention.databases.erasing.erase_cte import CteEraser
     from retention.databases.erasing.erase_sets import SetEraser
 

@@ -6,12 +6,14 @@ this writes them, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.erase import Eraser
+from retention.databases.erasing.windows import Window
 from retention.databases.sql import bind, row_of
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
@@ -25,23 +27,33 @@ from retention.policies.masking.pseudonyms import pseudonym
 ROWS_AT_ONCE = 500
 
 
-class Pseudonyms:
-    """Writes the pseudonyms of one step; `key`: the 32 bytes behind them."""
+class Pseudonymizing:
+    """An eraser that also writes the pseudonyms of its step; `key`: the 32 bytes behind them."""
 
     def __init__(
-        self, plan: Plan, dialect: Dialect, masks: Sequence[ColumnMask], key: bytes
+        self,
+        eraser: Eraser,
+        plan: Plan,
+        dialect: Dialect,
+        masks: Sequence[ColumnMask],
+        key: bytes,
     ) -> None:
+        self.eraser = eraser
         self.plan = plan
         self.masks = masks
         self.key = key
         self.predicates = Predicates(plan, dialect)
 
-    def write(self, connection: sa.Connection, taken: Taken) -> None:
-        """The pseudonyms of the rows that the batch has taken."""
+    def prepare(self, connection: sa.Connection) -> None:
+        self.eraser.prepare(connection)
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        taken = self.eraser.take(connection, window, most)
         for mask in self.masks:
             keys = [key for key, _ in taken.keys.get(mask.table, [])]
             for start in range(0, len(keys), ROWS_AT_ONCE):
                 self._write(connection, mask, keys[start : start + ROWS_AT_ONCE])
+        return taken
 
     def _write(self, connection: sa.Connection, mask: ColumnMask, keys: Sequence[Key]) -> None:
         table = self.plan.schema.tables[mask.table]
@@ -58,12 +70,9 @@ class Pseudonyms:
             connection.execute(_update(table, row, mask.column), values)
 
 
-def pseudonyms_of(
-    plan: Plan, dialect: Dialect, step: Step, key: Callable[[], bytes]
-) -> Pseudonyms | None:
-    """What writes the pseudonyms of the step; None where it has none, and no key is made."""
-    masks = [mask for mask in step.masks if isinstance(mask.mask, Pseudonym)]
-    return Pseudonyms(plan, dialect, masks, key()) if masks else None
+def pseudonyms_in(step: Step) -> list[ColumnMask]:
+    """The masks of the step that make pseudonyms."""
+    return [mask for mask in step.masks if isinstance(mask.mask, Pseudonym)]
 
 
 def _one_of(columns: Sequence[sa.ColumnClause[Any]], keys: Sequence[Key]) -> Any:
