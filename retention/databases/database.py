@@ -39,7 +39,6 @@ _DIALECTS: dict[str, type[Dialect]] = {
 }
 _SETTINGS = {
     "sqlite": (
-        "PRAGMA foreign_keys = ON",
         "PRAGMA secure_delete = ON",
         "PRAGMA temp_store = MEMORY",
     ),
@@ -57,6 +56,8 @@ _SETTINGS = {
         "SET SESSION innodb_lock_wait_timeout = 3",
         # MariaDB 10.11 keeps the answers of sub-queries by text without its case: 'ab' got that of 'AB'
         "SET SESSION optimizer_switch = 'subquery_cache=off'",
+        # a tree may be deeper than MariaDB's 1000 rounds, after which it answers with what it has
+        "SET SESSION max_recursive_iterations = 4294967295",
     ),
 }
 
@@ -217,6 +218,8 @@ def _listen(engine: sa.Engine) -> None:
     @event.listens_for(engine, "connect")
     def _functions(connection: Any, _: Any) -> None:
         register(connection)
+        # within a transaction, where our settings are made, SQLite passes over this one in silence
+        connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

@@ -10,8 +10,8 @@ from retention.errors import PolicyError, Problem
 from retention.planning.check import contradictions, reference_faults, warnings
 from retention.planning.keyless import keyless_faults
 from retention.planning.mask_checks import mask_faults, mask_warnings
-from retention.planning.order import in_order
-from retention.planning.plan import CycleFault, Plan
+from retention.planning.order import OrderFault, in_order
+from retention.planning.plan import Plan
 from retention.planning.references import Fault, with_declared
 from retention.planning.resolving import resolve_policy
 from retention.planning.restricting import with_moved
@@ -54,7 +54,7 @@ def plan_and_problems(
         locked=frozenset(resolved.locked),
         unused=unused,
     )
-    faults += [*_cycles(plan), *circles(full, plan.decisions, unused)]
+    faults += circles(full, plan.decisions, unused)
     cautions: list[Fault] = []
     ordered: Plan | None = None
     if not faults:
@@ -69,19 +69,10 @@ def plan_and_problems(
     return ordered, tuple(_problems(policy, faults, cautions))
 
 
-def _cycles(plan: Plan) -> list[Fault]:
-    try:
-        for step in plan.steps:
-            plan.companions(step.table)
-    except CycleFault as fault:
-        return [(("references",), str(fault))]
-    return []
-
-
 def _ordered(plan: Plan, cautions: list[Fault], faults: list[Fault]) -> Plan | None:
     try:
         steps = in_order(plan)
-    except CycleFault as fault:
+    except OrderFault as fault:
         faults.append((("rules",), str(fault)))
         return None
     return replace(plan, steps=steps, warnings=tuple(message for _, message in cautions))

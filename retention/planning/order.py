@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from retention.planning.conditions import columns_of
-from retention.planning.plan import Action, CycleFault, Plan, Step
+from retention.planning.plan import Action, Plan, Step
+
+
+class OrderFault(ValueError):
+    """No order of the steps works."""
 
 
 def in_order(plan: Plan) -> tuple[Step, ...]:
     """The steps of `plan` in an order that works; file order decides between equals.
 
-    Raises CycleFault where a rule's clock needs rows that must be gone before the rule can act.
+    Raises OrderFault where a rule's clock needs rows that must be gone before the rule can act.
     """
     waiting = list(plan.steps)
     awaited = {
@@ -28,7 +32,7 @@ def in_order(plan: Plan) -> tuple[Step, ...]:
         ]
         if not ready:
             names = ", ".join(step.name for step in waiting)
-            raise CycleFault(
+            raise OrderFault(
                 f"no order of {names} reads every clock before its evidence is erased; "
                 "decide a reference between them otherwise"
             )

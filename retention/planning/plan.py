@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from retention.planning.circles import circle_of
 from retention.planning.clocks import Clock, ClockColumn
+from retention.planning.companions import Companions, companions, removed
 from retention.planning.conditions import Condition
 from retention.planning.deadlines import Deadline
 from retention.planning.masked_columns import ColumnMask, MaskGroup, grouped
 from retention.planning.paths import Hop
-from retention.planning.removing import removed
 from retention.planning.schema import Reference, Schema
 from retention.planning.unused import LastUse, last_uses, users_of
 from retention.policies.calendar import Cutoff
@@ -131,18 +132,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Companions:
-    """What goes with rows of a table: tables in an order in which parents come first.
-
-    `taken` maps each table to the references along which its rows go; `detached` lists references
-    set to NULL.
-    """
-
-    taken: Mapping[str, tuple[Reference, ...]]
-    detached: tuple[Reference, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that will be done to one database, decided; nothing has been done yet."""
 
@@ -183,6 +172,10 @@ class Plan:
             self._companions[table] = companions(self.schema, self.decisions, table)
         return self._companions[table]
 
+    def circle_of(self, table: str) -> tuple[str, ...]:
+        """The tables of the circle in which rows of `table` go with rows of `table`, if any."""
+        return circle_of(self.companions(table).circles, table)
+
     def users_of(self, table: str) -> Iterator[Reference]:
         """The references along which rows of `table` are used (`when_unused`)."""
         return users_of(self.schema, self.decisions, table)
@@ -191,7 +184,7 @@ class Plan:
         """What goes with the step's rows: their companions, or the child rows it removes."""
         if step.action is Action.DELETE:
             return self.companions(step.table)
-        return Companions(*removed(step.removals, self.companions))
+        return removed(step.removals, self.companions)
 
     def last_uses(self, step: Step) -> tuple[LastUse, ...]:
         """What may go with the last of the rows that the step takes, users first."""
@@ -213,7 +206,7 @@ class Plan:
     def taken_tables(self, step: Step) -> tuple[str, ...]:
         """Tables whose rows the step deletes for their own sake or with their parents."""
         own = (step.table,) if step.takes_rows else ()
-        return (*own, *self.gone_with(step).taken)
+        return tuple(dict.fromkeys((*own, *self.gone_with(step).taken)))
 
     def lost_tables(self, step: Step) -> tuple[str, ...]:
         """Tables that lose rows by the step: its own, those that go along, those unused then."""
@@ -240,46 +233,3 @@ class Plan:
             if step.rule not in refused or step.action is Action.REMEMBER
         )
         return replace(self, steps=steps)
-
-
-class CycleFault(ValueError):
-    """Rows that go with rows of their own table, or of each other."""
-
-
-def companions(schema: Schema, decisions: Mapping[Reference, str], table: str) -> Companions:
-    """Walk the `delete` references down from `table`; CycleFault where they come back."""
-    order: list[str] = []
-    walked: set[str] = set()
-
-    def visit(here: str, above: tuple[str, ...]) -> None:
-        if here in above:
-            raise CycleFault(
-                f'rows of "{here}" would go with rows of "{here}" '
-                f"({' → '.join((*above, here))}); decide one of these references "
-                '"detach", "block" or "leave"'
-            )
-        if here in walked:
-            return
-        for reference in schema.referring_to(here):
-            if decisions.get(reference) == "delete":
-                visit(reference.table, (*above, here))
-        walked.add(here)
-        order.insert(0, here)
-
-    visit(table, ())
-    taken = {
-        name: tuple(
-            reference
-            for reference in schema.of(name)
-            if reference.parent in order and decisions.get(reference) == "delete"
-        )
-        for name in order
-        if name != table
-    }
-    detached = tuple(
-        reference
-        for parent in order
-        for reference in schema.referring_to(parent)
-        if decisions.get(reference) == "detach"
-    )
-    return Companions(taken, detached)

@@ -84,14 +84,15 @@ class Bench:
             if self.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA synchronous = OFF")
             if self.name == "mysql":
-                connection.exec_driver_sql("SET SESSION sql_mode = ''")
+                connection.exec_driver_sql("SET SESSION sql_mode = '', foreign_key_checks = 0")
             yield connection
 
-    def build(self, tables: dict[str, str], rows: dict[str, list[Row]]) -> None:
+    def build(self, tables: dict[str, str], rows: dict[str, list[Row]], *after: str) -> None:
         """Drop what the last example left; create and fill these tables, parents first."""
+        more = " CASCADE" if self.name == "postgresql" else ""
         with self.writing() as connection:
             for name in reversed(self.tables):
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}{more}")
             self.tables = list(tables)
             for name, columns in tables.items():
                 connection.exec_driver_sql(f"CREATE TABLE {name} ({columns})")
@@ -103,6 +104,8 @@ class Bench:
                     names = ", ".join(column.name for column in target.columns)
                     listed = ", ".join(f"({value})" for value in values)
                     connection.exec_driver_sql(f"INSERT INTO {name} ({names}) VALUES {listed}")
+            for statement in after:
+                connection.exec_driver_sql(statement)
 
     def hold(self, places: set[tuple[str, int]]) -> None:
         """Legal holds on these rows."""

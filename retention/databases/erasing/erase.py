@@ -1,8 +1,8 @@
 """One batch's statements: lock the candidates, decide once, take them and what goes with them.
 
-Three ways, one decision (`Predicates.doomed`): `DirectEraser` where nothing else is involved,
+One decision (`Predicates.doomed`), several ways: `DirectEraser` where nothing else is involved,
 `CteEraser` in one data-modifying statement (PostgreSQL), `SetEraser` by way of temporary tables
-(MariaDB, SQLite).
+(MariaDB, SQLite), and on every engine `PieceEraser` where rows go with rows of their own table.
 """
 
 from __future__ import annotations
@@ -129,11 +129,14 @@ def eraser_for(
 
 def _plainest(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
     from retention.databases.erasing.erase_cte import CteEraser
+    from retention.databases.erasing.erase_pieces import PieceEraser
     from retention.databases.erasing.erase_sets import SetEraser
 
     nameless = not plan.schema.tables[step.table].identity and not dialect.data_modifying_ctes
     if nameless or step.action is Action.REMEMBER:
         return DirectEraser(plan, dialect, step, keys=False)
+    if plan.gone_with(step).circles:
+        return PieceEraser(plan, dialect, step, keys=keys)
     restricts = step.action is Action.RESTRICT
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
     if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.cte_rows import under
+from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
@@ -22,7 +23,6 @@ from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
 LOCKED = "retention_locked"
-_NOTHING = "nothing"
 
 
 class SetEraser:
@@ -55,27 +55,15 @@ class SetEraser:
             wanted.append((LOCKED, LOCKED))
         with connection.begin():
             for name, temporary in wanted:
-                table = self.table if name == LOCKED else self.plan.schema.tables[name]
-                row = row_of(table)
-                columns: list[sa.ColumnElement[Any]] = [
-                    row.c[column] for column in set_columns(self.plan, table)
-                ]
-                columns = columns or [sa.literal_column("1").label(_NOTHING)]
-                like = sa.select(*columns).where(sa.literal_column("1 = 0"))
-                shape = like.compile(connection, compile_kwargs={"literal_binds": True})
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {self._qualified(temporary)}")
-                key = ", ".join(connection.dialect.identifier_preparer.quote(n) for n in table.key)
-                inside = f" (PRIMARY KEY ({key}))" if self.locks_rows and key else ""
-                connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {temporary}{inside} AS {shape}")
+                self._make(connection, name, temporary)
 
-    def _qualified(self, temporary: str) -> str:
-        return temporary if self.locks_rows else f"temp.{temporary}"
+    def _make(self, connection: sa.Connection, name: str, temporary: str) -> None:
+        table = self.table if name == LOCKED else self.plan.schema.tables[name]
+        make_temporary(connection, temporary, table, set_columns(self.plan, table))
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         taken = Taken()
-        for name in (*self.members, *([LOCKED] if self.locks_rows else [])):
-            connection.execute(sa.delete(self._temporary(name)))
-        self.unused.clear(connection)
+        self._clear(connection)
         found = self._decide(connection, window, most)
         if not found:
             return taken
@@ -94,6 +82,11 @@ class SetEraser:
         self.unused.delete(connection, taken, keys=self.keys)
         return taken
 
+    def _clear(self, connection: sa.Connection) -> None:
+        for name in (*self.members, *([LOCKED] if self.locks_rows else [])):
+            connection.execute(sa.delete(self._temporary(name)))
+        self.unused.clear(connection)
+
     def _temporary(self, name: str) -> sa.TableClause:
         table = self.table if name == LOCKED else self.plan.schema.tables[name]
         return sa.table(
@@ -110,10 +103,7 @@ class SetEraser:
         target = self._temporary(self.step.table)
         if self.locks_rows:
             locked = self._temporary(LOCKED)
-            result = connection.execute(
-                sa.insert(locked).from_select(columns, due.with_for_update())
-            )
-            if not result.rowcount:
+            if not fill(connection, locked, columns, due.with_for_update()):
                 return 0
             same = sa.and_(*(row.c[name] == locked.c[name] for name in self.table.key))
             due = (
@@ -124,7 +114,7 @@ class SetEraser:
             )
         if most is not None:
             due = due.order_by(*(row.c[name] for name in self.table.key)).limit(most)
-        return connection.execute(sa.insert(target).from_select(columns, due)).rowcount
+        return fill(connection, target, columns, due)
 
     def _set_down_children(self, connection: sa.Connection) -> None:
         for name, references in self.plan.gone_with(self.step).taken.items():

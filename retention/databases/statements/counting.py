@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Row, Truth, all_of, row_of
+from retention.databases.sql import Row, Truth, all_of, is_true, row_of
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.predicates import Predicates
 from retention.planning.plan import Action, Plan
@@ -59,6 +59,9 @@ def _gone_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Selec
     plan = sets.plan
     companions = plan.gone_with(plan.steps[index])
     for table in companions.taken:
+        if table == plan.steps[index].table:
+            yield table, "delete", _gone_with_own(sets, index)
+            continue
         found = sets.set_of(index, table)
         yield table, "delete", sa.select(sa.func.count()).select_from(found)
     for reference in companions.detached:
@@ -77,6 +80,14 @@ def _gone_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Selec
         needed = sets.predicates(index).any_to_mask(masks, row)
         left = sets.leaving(index).left_anonymous(use, row, step.rule)
         yield use.table, "anonymize", _count(row, all_of(left, needed))
+
+
+def _gone_with_own(sets: GoneSets, index: int) -> sa.Select[Any]:
+    """Rows of the step's own table that go with others of it and are not due themselves."""
+    step = sets.plan.steps[index]
+    row = row_of(sets.plan.schema.tables[step.table])
+    due = is_true(sets.predicates(index).doomed(step, row))
+    return _count(row, all_of(sets.among(index, step.table, row), sa.not_(due)))
 
 
 def _masked_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Select[Any]]]:

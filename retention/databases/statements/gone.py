@@ -6,7 +6,7 @@ however many rules work on one another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,13 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, any_of, is_true, row_of
+from retention.databases.statements.circles import Circle
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, Reach, all_alive
 from retention.databases.statements.unused import Leaving
 from retention.databases.taking import set_columns
+from retention.planning.circles import circle_of
 from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import turned
 from retention.planning.plan import Plan, Step
@@ -44,6 +46,7 @@ class GoneSets:
         self._sets: dict[tuple[int, str], sa.CTE] = {}
         self._unused: dict[tuple[int, str], sa.CTE] = {}
         self._leaving: dict[int, Leaving] = {}
+        self._pieces: dict[tuple[int, tuple[str, ...]], tuple[Circle, sa.CTE]] = {}
         self._predicates: dict[int, Predicates] = {}
 
     def predicates(self, index: int) -> Predicates:
@@ -149,17 +152,43 @@ class GoneSets:
         return goes_along(self.plan.schema, reference, row, parents, stays)
 
     def _member(self, position: int, step: Step, table: str, row: Row) -> Truth:
-        found: list[Truth] = []
+        tables = circle_of(self.plan.gone_with(step).circles, table)
+        if tables:
+            circle, piece = self._piece(position, tables)
+            found = circle.within(table, row, piece)
+        else:
+            found = any_of(*self._entering(position, table, row, ()))
+        return all_of(found, self.alive(position)(table, row))
+
+    def _piece(self, position: int, tables: tuple[str, ...]) -> tuple[Circle, sa.CTE]:
+        """The rows of a circle that the step at `position` takes, with all that goes with them."""
+        if (position, tables) not in self._pieces:
+            circle = Circle(self.plan, tables)
+            first = []
+            for table in tables:
+                row = row_of(self.plan.schema.tables[table])
+                found = any_of(*self._entering(position, table, row, tables))
+                first.append(circle.rows(table, row, found))
+            number = list(self.plan.schema.tables).index(tables[0])
+            piece = circle.downwards(first, f"{self.prefix}piece_{position}_{number}")
+            self._pieces[position, tables] = circle, piece
+        return self._pieces[position, tables]
+
+    def _entering(
+        self, position: int, table: str, row: Row, circle: tuple[str, ...]
+    ) -> Iterator[Truth]:
+        """Why the step takes a row: for its own sake, or with parents that lie in no such circle."""
+        step = self.plan.steps[position]
         if table == step.table:
-            found.append(self.predicates(position).doomed(step, row))
-        references = self.plan.gone_with(step).taken.get(table, ())
-        found += [self.with_parents(position, reference, row) for reference in references]
+            yield self.predicates(position).doomed(step, row)
+        for reference in self.plan.gone_with(step).taken.get(table, ()):
+            if reference.parent not in circle:
+                yield self.with_parents(position, reference, row)
         for reference in step.removals:
             if reference.table == table:
                 owned = self.with_parents(position, reference, row)
                 free = self.predicates(position).may_go(table, row)
-                found.append(all_of(owned, free))
-        return all_of(any_of(*found), self.alive(position)(table, row))
+                yield all_of(owned, free)
 
     def _taken_by(self, step: Step, row: Row) -> Truth:
         return self.among(self.plan.steps.index(step), step.table, row)

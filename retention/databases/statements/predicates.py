@@ -24,16 +24,15 @@ from retention.databases.sql import (
 )
 from retention.databases.statements.freed import Freed
 from retention.databases.statements.mask_sql import kept_columns
-from retention.databases.statements.masking import Masking
 from retention.databases.statements.remember_sql import RememberSql
 from retention.databases.statements.rows import Alive, all_alive
-from retention.databases.statements.stand_ins import stands_in
-from retention.databases.statements.stops import Stop, grouped
+from retention.databases.statements.stopping import Stopping
+from retention.databases.statements.stops import Stop
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.plan import Action, Plan, Step
 
 
-class Predicates(Masking):
+class Predicates(Stopping):
     """The decisions of one plan, for one engine, over rows of its tables."""
 
     def __init__(
@@ -142,51 +141,6 @@ class Predicates(Masking):
             for name, condition in step.unless
         ]
         return found
-
-    def stops(self, table: str, row: Row) -> list[Stop]:
-        """What keeps a row of `table` from leaving: holds, floors, blocks, its children's too."""
-        found = self._held(table, row)
-        found += [
-            ("kept", floor.rule, self.holding(floor, row)) for floor in self.plan.floors_on(table)
-        ]
-        children: dict[tuple[str, str], list[Truth]] = {}
-        for reference in self.plan.referring(table, "delete"):
-            child = self.reach.referring_row(reference)
-            for kind, name, stop in self._child_stops(reference.table, child):
-                stopped = self.reach.refers(child, row, reference, stop)
-                children.setdefault((kind, name), []).append(stopped)
-        found += [(kind, name, any_of(*tests)) for (kind, name), tests in children.items()]
-        found += [
-            ("blocked", reference.label, self.reach.referring(row, reference, lambda _: None))
-            for reference in self.plan.referring(table, "block")
-        ]
-        found += [
-            ("blocked", reference.label, standing)
-            for reference, standing in stands_in(self.plan, table, row)
-        ]
-        return grouped(found)
-
-    def _child_stops(self, table: str, row: Row) -> list[Stop]:
-        """Stops of a row that would go with its parent; the `unless` of its own rules count too."""
-        return grouped([*self.stops(table, row), *self.own_unless(table, row)])
-
-    def own_unless(self, table: str, row: Row) -> list[Stop]:
-        """The named conditions of the rules that select the row."""
-        found: list[Stop] = []
-        for step in self.plan.steps:
-            if step.table != table:
-                continue
-            selected = self._selected(step, row)
-            found += [
-                ("unless", name, all_of(selected, self.conditions.stops(row, condition)))
-                for name, condition in step.unless
-            ]
-        return found
-
-    def _held(self, table: str, row: Row) -> list[Stop]:
-        hold, requested = self.hold_on(table, row), self.requested_on(table, row)
-        found: list[Stop] = [] if hold is None else [("held", "", hold)]
-        return found if requested is None else [*found, ("restricted", "", requested)]
 
     # -- masks and the columns that floors protect ------------------------------------------------
 

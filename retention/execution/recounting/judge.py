@@ -8,6 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from retention.databases.statements.recounting import PlainRows, RowKey, Texts
+from retention.execution.recounting.below import kept_by_rows_below, parents_below
 from retention.execution.recounting.times import (
     DueDates,
     Readings,
@@ -74,25 +75,24 @@ class Judge:
             found |= self.rows.excepted(step.table, keys - found, condition)
         return found
 
-    def kept_from_leaving(self, table: str, keys: Keys, above: tuple[str, ...] = ()) -> Keys:
-        """The rows that a hold, a floor or a block stops, their own or their children's."""
-        if table in above:
-            return set(keys)
+    def kept_from_leaving(self, table: str, keys: Keys) -> Keys:
+        """The rows that a hold, a floor or a block stops, their own or that of a row below them."""
+        found = self._kept_itself(table, keys)
+        parents = parents_below(self.plan, self.rows, table, keys - found)
+        return found | kept_by_rows_below(parents, self._kept_below, table)
+
+    def _kept_below(self, table: str, keys: Keys) -> Keys:
+        """The rows that may not go with others: something keeps them, or a rule of their own does."""
+        found = self._kept_itself(table, keys)
+        return found | self._excepted_children(table, keys - found)
+
+    def _kept_itself(self, table: str, keys: Keys) -> Keys:
         found = self.rows.held(table, list(keys))
         for floor in self.plan.floors_on(table):
             found |= self.keeping(floor, keys - found)
         for reference in self.plan.referring(table, "block"):
             found |= self.rows.referred(reference, keys - found)
-        found |= self.standing_in(table, keys - found)
-        for reference in self.plan.referring(table, "delete"):
-            if not self.plan.schema.tables[reference.table].key:
-                continue
-            pairs = self.rows.ends(table, keys - found, (_down(reference),))
-            children = {child for _, child in pairs}
-            stopped = self.kept_from_leaving(reference.table, children, (*above, table))
-            stopped |= self._excepted_children(reference.table, children - stopped)
-            found |= {parent for parent, child in pairs if child in stopped}
-        return found
+        return found | self.standing_in(table, keys - found)
 
     def standing_in(self, table: str, keys: Keys) -> Keys:
         """The rows to which detached rows refer from then on: they stand for all who left."""

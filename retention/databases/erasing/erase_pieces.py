@@ -1,0 +1,230 @@
+"""Whole pieces: rows that go with rows of their own table are followed to the end, then taken at once.
+
+The rows due in the window are set down, then round by round what goes with them. What stops any of
+these rows stops the due rows that it would go with; only those that nothing stops go, with all theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.deleting import delete_at_once
+from retention.databases.erasing.erase_sets import SetEraser
+from retention.databases.erasing.making import fill, make_temporary
+from retention.databases.erasing.windows import Window
+from retention.databases.sql import Row, Truth, any_of, joined, joined_to_any, row_of, written
+from retention.databases.statements.last_parents import goes_along
+from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.stops import Stop, grouped
+from retention.databases.taking import Taken, set_columns
+from retention.planning.plan import Action, Plan, Step
+from retention.planning.schema import Reference
+
+_TURN = "retention_turn"
+_STOPPED = -1
+
+
+class OwnStops(Predicates):
+    """The decisions of a plan without the rows that would go along: those are followed here."""
+
+    def stops(self, table: str, row: Row) -> list[Stop]:
+        """What keeps the row itself from leaving."""
+        return grouped(self.own_stops(table, row))
+
+
+class PieceEraser(SetEraser):
+    """Takes a row and all that goes with it, down every circle, or nothing, on every engine."""
+
+    def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
+        super().__init__(plan, dialect, step, keys=keys)
+        self.along = plan.gone_with(step).taken
+        self.deletes = step.action is Action.DELETE
+        if self.deletes:
+            self.predicates = OwnStops(plan, dialect)
+
+    def _make(self, connection: sa.Connection, name: str, temporary: str) -> None:
+        """Tables for rows that go tell the round that found them; so do those for stopped rows."""
+        if name not in self.members:
+            super()._make(connection, name, temporary)
+            return
+        table = self.plan.schema.tables[name]
+        columns = set_columns(self.plan, table)
+        make_temporary(connection, temporary, table, columns, known=True, numbered=_TURN)
+        stopped = self._stopped(name).name
+        make_temporary(connection, stopped, table, table.identity, known=True, numbered=_TURN)
+
+    def _temporary(self, name: str) -> sa.TableClause:
+        found = super()._temporary(name)
+        if name not in self.members:
+            return found
+        return sa.table(found.name, *map(sa.column, (*found.c.keys(), _TURN)))
+
+    def _stopped(self, name: str) -> sa.TableClause:
+        identity = self.plan.schema.tables[name].identity
+        number = list(self.members).index(name)
+        return sa.table(f"retention_stopped_{number}", *map(sa.column, (*identity, _TURN)))
+
+    def _clear(self, connection: sa.Connection) -> None:
+        super()._clear(connection)
+        for name in self.members:
+            connection.execute(sa.delete(self._stopped(name)))
+
+    # -- deciding -----------------------------------------------------------------------------------
+
+    def _decide(self, connection: sa.Connection, window: Window, most: int | None) -> int:
+        limit = most
+        while super()._decide(connection, window, limit):
+            if not self.deletes:
+                return self._size(connection, self.step.table)
+            self._follow(connection)
+            if self._stop(connection):
+                self._follow(connection)
+            if most is None or self._size(connection, self.step.table) <= most:
+                return self._due(connection)
+            # a piece goes whole: fewer of them, until they are no more than the limit allows
+            limit = (limit or most) // 2
+            self._clear(connection)
+            if not limit:
+                break
+        return 0
+
+    def _follow(self, connection: sa.Connection) -> None:
+        """Set down what goes with the rows set down, round by round, until nothing is added."""
+        turn, added = 0, 1
+        while added:
+            turn += 1
+            added = sum(self._add_children(connection, name, turn) for name in self.along)
+
+    def _add_children(self, connection: sa.Connection, name: str, turn: int) -> int:
+        table = self.plan.schema.tables[name]
+        row = row_of(table)
+        columns = set_columns(self.plan, table)
+        goes = [self._goes_since(row, reference, turn - 1) for reference in self.along[name]]
+        children = sa.select(
+            *(row.c[column] for column in columns), written(turn).label(_TURN)
+        ).where(any_of(*goes), sa.not_(self._set_down(name, row)))
+        if self.locks_rows:
+            children = children.with_for_update()
+        return fill(connection, self._temporary(name), [*columns, _TURN], children)
+
+    def _goes_since(self, row: Row, reference: Reference, turn: int) -> Truth:
+        """TRUE where the row goes with a parent set down in that round, the last of its parents."""
+        doomed = self._temporary(reference.parent)
+        parents = sa.select(doomed).where(_found_in(doomed, turn)).subquery()
+
+        def stays(other: Row) -> Truth:
+            return sa.not_(self._set_down(reference.parent, other))
+
+        return goes_along(self.plan.schema, reference, row, parents, stays)
+
+    # -- what stops them ----------------------------------------------------------------------------
+
+    def _stop(self, connection: sa.Connection) -> bool:
+        """Leave out the due rows that something below stops; TRUE where the others stand alone now."""
+        found = sum(self._add_stopped(connection, name) for name in self.along)
+        if not found:
+            return False
+        turn = 0
+        while found:
+            turn += 1
+            found = sum(self._add_above(connection, *way, turn) for way in self._ways())
+        root = self._temporary(self.step.table)
+        for _, reference in self._ways():
+            if reference.parent == self.step.table:
+                below = self._below_is_stopped(reference, root)
+                connection.execute(sa.update(root).where(below).values({_TURN: _STOPPED}))
+        for name in self.members:
+            doomed = self._temporary(name)
+            connection.execute(sa.delete(doomed).where(doomed.c[_TURN].is_not(None)))
+        return True
+
+    def _ways(self) -> Iterator[tuple[str, Reference]]:
+        return ((name, found) for name, references in self.along.items() for found in references)
+
+    def _add_stopped(self, connection: sa.Connection, name: str) -> int:
+        """Rows that would go along, and that a stop of their own, or their rules', keeps."""
+        row = row_of(self.plan.schema.tables[name])
+        stops = [*self.predicates.own_stops(name, row), *self.predicates.own_unless(name, row)]
+        if not stops:
+            return 0
+        kept = any_of(*(stop for _, _, stop in stops))
+        identity = self.plan.schema.tables[name].identity
+        found = sa.select(*(row.c[column] for column in identity))
+        found = found.where(self._set_down(name, row), kept)
+        return fill(connection, self._stopped(name), identity, found)
+
+    def _add_above(
+        self, connection: sa.Connection, name: str, reference: Reference, turn: int
+    ) -> int:
+        """Rows set down that a row stopped in the round before would go with."""
+        parent = reference.parent
+        doomed = self._temporary(parent).alias()
+        identity = self.plan.schema.tables[parent].identity
+        known = self._stopped(parent).alias()
+        same = sa.and_(*(known.c[column] == doomed.c[column] for column in identity))
+        there: sa.Select[Any] = sa.select(written(1)).select_from(known).where(same)
+        above = sa.select(
+            *(doomed.c[column] for column in identity), written(turn).label(_TURN)
+        ).where(
+            self._below_is_stopped(reference, doomed, turn - 1),
+            sa.not_(sa.exists(there.correlate_except(known))),
+        )
+        return fill(connection, self._stopped(parent), [*identity, _TURN], above)
+
+    def _below_is_stopped(
+        self, reference: Reference, parent: Row, turn: int | None = None
+    ) -> Truth:
+        """TRUE for a parent along the reference of a stopped row, of one found in that round."""
+        child = row_of(self.plan.schema.tables[reference.table]).alias()
+        stopped = self._stopped(reference.table).alias()
+        identity = self.plan.schema.tables[reference.table].identity
+        same = sa.and_(*(child.c[column] == stopped.c[column] for column in identity))
+        found: sa.Select[Any] = sa.select(written(1)).select_from(stopped.join(child, same))
+        found = found.where(joined(reference, child, parent))
+        if turn is not None:
+            found = found.where(_found_in(stopped, turn))
+        return sa.exists(found.correlate_except(child, stopped))
+
+    def _due(self, connection: sa.Connection) -> int:
+        """How many of the rows that go are due themselves; the others of their table go along."""
+        row = row_of(self.table)
+        due = self._set_down(self.step.table, row), self.predicates.doomed(self.step, row)
+        query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row).where(*due)
+        return int(connection.execute(query).scalar_one())
+
+    def _size(self, connection: sa.Connection, name: str) -> int:
+        query = sa.select(sa.func.count()).select_from(self._temporary(name))
+        return int(connection.execute(query).scalar_one())
+
+    # -- taking -------------------------------------------------------------------------------------
+
+    def _set_down_children(self, connection: sa.Connection) -> None:
+        """Of a masking: the child rows that go once their owners are masked, and all theirs."""
+        if self.deletes:
+            return
+        for reference in self.step.removals:
+            row = row_of(self.plan.schema.tables[reference.table])
+            columns = set_columns(self.plan, self.plan.schema.tables[reference.table])
+            free = self.predicates.may_go(reference.table, row)
+            owned = joined_to_any(reference, row, self._temporary(reference.parent))
+            children = sa.select(*(row.c[column] for column in columns)).where(
+                owned, free, sa.not_(self._set_down(reference.table, row))
+            )
+            if self.locks_rows:
+                children = children.with_for_update()
+            fill(connection, self._temporary(reference.table), columns, children)
+        self._follow(connection)
+
+    def _delete(self, connection: sa.Connection, taken: Taken) -> None:
+        sets = {name: self._temporary(name) for name in self.plan.taken_tables(self.step)}
+        circles = self.plan.gone_with(self.step).circles
+        counts = delete_at_once(connection, self.plan, self.dialect, sets, circles)
+        taken.erased |= {name: count for name, count in counts.items() if count}
+
+
+def _found_in(rows: Row, turn: int) -> Truth:
+    return rows.c[_TURN].is_(None) if turn == 0 else rows.c[_TURN] == written(turn)
