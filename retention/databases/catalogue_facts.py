@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from retention.databases.reflected_columns import ColumnFacts
-from retention.planning.schema import Check, TableKind
+from retention.planning.schema import Check, TableKind, Trigger
+from retention.planning.triggers import written_by
 
 
 class CatalogueFacts:
@@ -13,13 +17,22 @@ class CatalogueFacts:
 
     def __init__(self) -> None:
         self.kinds: dict[str, TableKind] = {}
-        self.triggers: dict[str, list[str]] = {}
+        self.triggers: dict[str, list[Trigger]] = {}
         self.obstacles: dict[str, str] = {}
         self.without_rowid: set[str] = set()
         self.unique: dict[str, list[tuple[str, ...]]] = {}
         self.expressions: dict[str, list[str]] = {}
         self.checks: dict[str, list[Check]] = {}
         self.columns: dict[tuple[str, str], ColumnFacts] = {}
+
+    def trigger(self, table: str, name: str, events: Iterable[str], body: str) -> None:
+        """Note a trigger of the table; one name for several events is one trigger."""
+        found = self.triggers.setdefault(table, [])
+        known = next((other for other in found if other.name == name), None)
+        if known is not None:
+            found.remove(known)
+            events = {*events, *known.events}
+        found.append(Trigger(name, frozenset(events), written_by(body)))
 
     def of(self, table: str, column: str) -> ColumnFacts:
         """What the catalogue knows of a column; nothing where it was not asked."""
@@ -59,16 +72,18 @@ _TYPES = {
 }
 
 
+_POSTGRESQL_EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16}
+_EVENT = re.compile(r"\b(INSERT|UPDATE|DELETE)\b(?:\s+OF\b.*?)?\s+ON\b", re.IGNORECASE | re.DOTALL)
+
+
 def _postgresql(connection: sa.Connection, schema: str | None, facts: CatalogueFacts) -> None:
     query = sa.text(
-        "SELECT c.relname, c.relkind, c.relrowsecurity,"
-        " EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid),"
-        " (SELECT string_agg(t.tgname, ',' ORDER BY t.tgname) FROM pg_trigger t"
-        "  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D')"
+        "SELECT c.relname, c.relkind, c.relrowsecurity AND row_security_active(c.oid),"
+        " EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f')"
     )
-    for name, kind, security, inherited, triggers in connection.execute(query, {"schema": schema}):
+    for name, kind, security, inherited in connection.execute(query, {"schema": schema}):
         if kind == "p":
             facts.kinds[name] = TableKind.PARTITIONED
         elif inherited:
@@ -79,12 +94,18 @@ def _postgresql(connection: sa.Connection, schema: str | None, facts: CatalogueF
             facts.obstacles[name] = "is a foreign table; enroll the database it lives in"
         if security:
             facts.obstacles[name] = (
-                "has row-level security, which may hide rows from us; run as a role with BYPASSRLS "
-                "and switch it off for that role"
+                "has row-level security, which may hide rows from us; run as a role with BYPASSRLS"
             )
-        if triggers:
-            facts.triggers[name] = triggers.split(",")
-
+    triggers = sa.text(
+        "SELECT c.relname, t.tgname, CAST(t.tgtype AS integer), p.prosrc FROM pg_trigger t"
+        " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_proc p ON p.oid = t.tgfoid"
+        " WHERE n.nspname = :schema AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+        " ORDER BY t.tgname"
+    )
+    for name, trigger, bits, body in connection.execute(triggers, {"schema": schema}):
+        events = [event for event, bit in _POSTGRESQL_EVENTS.items() if bits & bit]
+        facts.trigger(name, trigger, events, body)
     _postgresql_columns(connection, schema, facts)
 
 
@@ -127,11 +148,12 @@ def _mariadb(connection: sa.Connection, schema: str | None, facts: CatalogueFact
                 "drop system versioning first"
             )
     triggers = sa.text(
-        "SELECT event_object_table, trigger_name FROM information_schema.triggers"
+        "SELECT event_object_table, trigger_name, event_manipulation, action_statement"
+        " FROM information_schema.triggers"
         " WHERE trigger_schema = DATABASE() ORDER BY trigger_name"
     )
-    for table, name in connection.execute(triggers):
-        facts.triggers.setdefault(table, []).append(name)
+    for table, name, event, body in connection.execute(triggers):
+        facts.trigger(table, name, [event], body)
     _mariadb_columns(connection, facts)
 
 
@@ -163,7 +185,9 @@ def _sqlite(connection: sa.Connection, schema: str | None, facts: CatalogueFacts
     query = sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
     for kind, name, table, sql in connection.execute(query):
         if kind == "trigger":
-            facts.triggers.setdefault(table, []).append(name)
+            head, *body = re.split(r"\bBEGIN\b", str(sql), maxsplit=1, flags=re.IGNORECASE)
+            events = [found.upper() for found in _EVENT.findall(head)]
+            facts.trigger(table, name, events, " ".join(body))
         elif kind == "table":
             text = str(sql or "").upper()
             if text.rstrip().rstrip(";").endswith("WITHOUT ROWID") or "WITHOUT ROWID" in text[-40:]:

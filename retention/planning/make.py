@@ -16,6 +16,7 @@ from retention.planning.references import Fault, with_declared
 from retention.planning.resolving import resolve_policy
 from retention.planning.restricting import with_moved
 from retention.planning.schema import Schema
+from retention.planning.triggers import trigger_warnings
 from retention.planning.unused import circles, unused_tables
 from retention.policies.parse import dotted
 from retention.policies.policy import Policy
@@ -64,7 +65,7 @@ def plan_and_problems(
             *reference_faults(policy, plan),
             *keyless_faults(plan),
         ]
-        cautions += [*warnings(policy, plan), *mask_warnings(plan)]
+        cautions += [*warnings(policy, plan), *mask_warnings(plan), *trigger_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)
     return ordered, tuple(_problems(policy, faults, cautions))
 

@@ -66,6 +66,15 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger: the events that set it off (INSERT, UPDATE, DELETE), and the tables it writes."""
+
+    name: str
+    events: frozenset[str]
+    writes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table. `name` is how policies name it: with its schema where that is not the default.
 
@@ -80,7 +89,7 @@ class Table:
     bare_name: str = ""
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
-    triggers: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     row_address: str | None = None
     obstacle: str = ""
     partly_unique: frozenset[str] = frozenset()
@@ -206,7 +215,7 @@ class Schema:
                         [column.name, column.type_text, column.nullable]
                         for column in table.columns.values()
                     ],
-                    "triggers": table.triggers,
+                    "triggers": [trigger.name for trigger in table.triggers],
                 }
                 for name, table in sorted(self.tables.items())
             },
