@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from retention.answers.row_copies import CopyFate, copy_fates, kept_copies
 from retention.answers.row_proof import Untold, Wanted, search
 from retention.answers.row_rules import Asked, RuleTeller
 from retention.answers.row_story import ON_REQUEST, Story
@@ -71,7 +72,19 @@ def explain(asked: Asked, database: Database, connection: Connection, books: Boo
     wanted = Wanted(
         ids, table.name, found[0] if found else key_of(table, key), bool(found), None, guarded
     )
-    return _with_proof(here, books, replace(wanted, guard=found[1]) if found else wanted)
+    told = _with_proof(here, books, replace(wanted, guard=found[1]) if found else wanted)
+    return replace(told, copies=_copies(asked, books, told, ids))
+
+
+def _copies(asked: Asked, books: Books, told: Story, ids: frozenset[str]) -> tuple[CopyFate, ...]:
+    """What the copies still hold of a row that is gone, or will for how long of one that is not."""
+    last = max(
+        (*(proof.number for proof in told.proofs), *(doubt.last for doubt in told.untold)),
+        default=None,
+    )
+    if books.ledger is None or last is None or not told.gone:
+        return kept_copies(asked.policy, told.database)
+    return copy_fates(asked.policy, books.ledger, told.database, ids, last)
 
 
 def _along_notes(plan: Plan, row: OneRow) -> tuple[str, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from retention.answers.row_copies import CopyFate, copies_told
 from retention.answers.row_proof import Proof, Untold
 from retention.answers.row_story import RuleStory, Stop, Story
 from retention.answers.row_times import Read
 
+_UTC = ZoneInfo("UTC")
 SCHEMA = "retention.explain/1"
-LAST_COPY = "backups are not followed yet"
 
 
 def explain_object(story: Story) -> dict[str, Any]:
@@ -26,12 +28,25 @@ def explain_object(story: Story) -> dict[str, Any]:
         "due_at": _stamp(story.due_at),
         "due_by": leaving.rule.name if leaving else None,
         "goes_at": _stamp(leaving.goes_at) if leaving else None,
-        "last_copy": LAST_COPY,
+        "last_copy": copies_told(story.copies, gone=story.gone, zone=_UTC),
+        "copies": [_copy_object(fate) for fate in story.copies],
         "rules": [_rule_object(found) for found in story.rules],
         "not_selected": list(story.others),
         "proof": [_proof_object(found) for found in story.proofs],
         "untold": [_untold_object(found) for found in story.untold],
         "notes": list(story.notes),
+    }
+
+
+def _copy_object(fate: CopyFate) -> dict[str, Any]:
+    duty = fate.purge
+    return {
+        "backups": fate.backups,
+        "keep": fate.keep or None,
+        "state": str(duty.state) if duty else None,
+        "forecast": _stamp(duty.forecast) if duty else None,
+        "gone_at": _stamp(duty.first_clean) if duty else None,
+        "proof": str(duty.proof) if duty and duty.proof else None,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from retention.answers.row_object import LAST_COPY
+from retention.answers.row_copies import copies_told
 from retention.answers.row_proof import Proof, Untold
 from retention.answers.row_story import ON_REQUEST, RuleStory, Stop, Story
 from retention.answers.row_times import BEYOND, Instant, Read
@@ -42,7 +42,7 @@ class Screen:
             f"{self.zone.key}",
             *self._wrapped(f"now: {self._state(story)}", ""),
             *self._wrapped(f"goes: {self._leaving(story)}", ""),
-            f"last copy: {LAST_COPY}",
+            *self._wrapped(f"last copy: {self._copies(story)}", ""),
         ]
         said: set[str] = set()
         for found in story.rules:
@@ -71,8 +71,11 @@ class Screen:
         first = story.leaving or next(story.deletions(), story.rules[0])
         return f"{story.state}; {first.rule.name}: {self._outcome(first)}"
 
+    def _copies(self, story: Story) -> str:
+        return copies_told(story.copies, gone=story.gone, zone=self.zone)
+
     def _leaving(self, story: Story) -> str:
-        if story.state not in ("here", "anonymized", "restricted"):
+        if story.gone:
             return "it is gone"
         leaving, due_at = story.leaving, story.due_at
         if leaving is None or due_at is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from retention.answers.row_copies import CopyFate
 from retention.answers.row_proof import Proof, Untold
 from retention.answers.row_times import Instant, Read
 from retention.policies.periods import StatuteId
@@ -109,6 +110,12 @@ class Story:
     untold: tuple[Untold, ...]
     notes: tuple[str, ...]
     statements: tuple[str, ...]
+    copies: tuple[CopyFate, ...] = ()
+
+    @property
+    def gone(self) -> bool:
+        """TRUE where the row left the database, whoever took it."""
+        return self.state not in ("here", "anonymized", "restricted")
 
     @property
     def leaving(self) -> RuleStory | None:

@@ -24,6 +24,16 @@ class Proof(StrEnum):
     CLOCK = "clock"
     DECLARED = "declared"
 
+    @property
+    def told(self) -> str:
+        """The proof in words that follow "gone since"."""
+        return {
+            Proof.CONTENT: "by the marker in each copy",
+            Proof.POSITION: "by each copy's place in the server's log",
+            Proof.CLOCK: "by the clock alone, the weakest proof",
+            Proof.DECLARED: "as declared; nobody looked",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Position:

@@ -26,10 +26,12 @@ class Records:
         self.ledger = ledger
         self.run_id = run_id
 
-    def obligations(self) -> list[Obligation]:
-        """Every obligation there ever was, each as it stands now, oldest first."""
+    def obligations(self, until: int | None = None) -> list[Obligation]:
+        """Every obligation there ever was, oldest first, as it stood after entry `until`, or now."""
         found: dict[int, Obligation] = {}
         for entry in self.ledger.entries(kinds={Kind.PURGE_OPENED, Kind.PURGE_MOVED}):
+            if until is not None and entry.number > until:
+                break
             try:
                 if entry.kind == Kind.PURGE_OPENED:
                     found[entry.number] = _opened(entry)
@@ -98,7 +100,7 @@ class Records:
                 "observed_at": stamp(inventory.observed_at),
                 "copies": len(inventory.copies),
                 "sha256": _digest(inventory),
-                "dirty": list[JSON](_dirty(item) for item in dirty[:_MOST_TOLD]),
+                "dirty": list[JSON](dirty_body(item) for item in dirty[:_MOST_TOLD]),
                 "dirty_copies": len(dirty),
                 "read": list[JSON](_read(inventory, found.read)),
             },
@@ -152,7 +154,8 @@ def _opened(entry: Entry) -> Obligation:
     )
 
 
-def _dirty(found: Dirty) -> dict[str, JSON]:
+def dirty_body(found: Dirty) -> dict[str, JSON]:
+    """A copy that may bring rows back, as the ledger and reports tell it."""
     return {"id": found.copy.id, "why": found.why, "goes_at": _stamped(found.goes_at)}
 
 

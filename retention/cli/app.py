@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, deciding, working, statutes, forecasts, answers, coverage):
+for module in (setting_up, deciding, working, statutes, forecasts, answers, coverage, backups):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -95,7 +95,7 @@ def plan(
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.cli.shown import plan_text
     from retention.reports.report import count_body, floor_bodies, plan_object
-    from retention.scheduler.dry_run import counts_only
+    from retention.scheduler.dry_run import copies_then, counts_only
 
     context = load(config)
     request = request_for(context, instant(at, context.policy, future=True), rule)
@@ -117,15 +117,29 @@ def plan(
         floors = floor_bodies(found.plan, found.kept)
         bodies += [body for body in floors if not rule or body["rule"] in rule]
         notes += found.notes
+    copies = (
+        []
+        if sql
+        else copies_then(context.policy, context.folder, request.as_of, now(), _taken(bodies))
+    )
     if json:
         sha = context.policy.sha256
-        console.json_object(plan_object(request.as_of, sha, bodies, notes))
+        console.json_object(plan_object(request.as_of, sha, bodies, notes, copies))
     elif not sql:
-        console.data(plan_text(bodies, request.as_of, context.policy.timezone))
+        console.data(plan_text(bodies, request.as_of, context.policy.timezone, copies))
     for note in [] if json else notes:
         console.message(note)
     if codes:
         raise typer.Exit(gravest([code for code in codes if code in GRAVEST_FIRST]))
+
+
+def _taken(bodies: list[dict[str, Any]]) -> dict[str, int]:
+    """Rows that a night would take or mask, by database."""
+    found: dict[str, int] = {}
+    for body in bodies:
+        if body["action"] in ("delete", "anonymize") and not body.get("limit"):
+            found[body["database"]] = found.get(body["database"], 0) + body["due"]
+    return found
 
 
 def _print_sql(found: object) -> None:

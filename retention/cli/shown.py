@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from retention.cli.console import width
 from retention.policies.policy import Policy
+from retention.reports.purges import headline, told
 from retention.reports.recounted import alarms, remarks, summary
 from retention.scheduler.due import Decision
 
@@ -23,8 +24,10 @@ _PAST = {
 }
 
 
-def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
-    """What `plan` prints."""
+def plan_text(
+    bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo, copies: Iterable[Body] = ()
+) -> str:
+    """What `plan` prints: rules, then the copies of what goes."""
     lines = [*wrapped(f"as of {local(as_of, zone)}; nothing is written by a plan", ""), ""]
     for body in bodies:
         keeps = body["action"] == "keep"
@@ -38,7 +41,18 @@ def plan_text(bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo) -> str:
         if body.get("limit"):
             lines += wrapped(f"REFUSED: {body['limit']}")
         lines.append("")
+    lines += copies_lines(copies, zone)
     return "\n".join(lines).rstrip()
+
+
+def copies_lines(bodies: Iterable[Body], zone: ZoneInfo) -> list[str]:
+    """Each set of backups: its headline, and what is owed in it."""
+    lines: list[str] = []
+    for body in bodies:
+        lines += wrapped(headline(body), "")
+        lines += [line for text in told(body, zone) for line in wrapped(text)]
+        lines.append("")
+    return lines
 
 
 def run_text(body: Body, zone: ZoneInfo) -> str:
@@ -54,6 +68,7 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
     if not body["rules"] and not body["errors"]:
         lines += ["no rule was due", ""]
     lines += _recounted(body["recount"])
+    lines += copies_lines(body["copies"], zone)
     lines.append(f"ledger head {body['ledger_head']}")
     return "\n".join(lines)
 
@@ -133,7 +148,7 @@ def _also(body: Body, key: str) -> list[str]:
 
 
 def wrapped(text: str, indent: str = _INDENT) -> list[str]:
-    """The text in lines as wide as the terminal."""
+    """Text broken into lines no wider than the screen."""
     return textwrap.wrap(
         text, width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retention.errors import StorageError
+from retention.reports import purges
 from retention.reports.recounted import alarms, remarks, summary
 from retention.reports.report import DONE
 
@@ -116,6 +117,9 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
             "alarms": alarms(body["recount"]),
             "remarks": remarks(body["recount"]),
         },
+        "copies": [purges.page(found, zone) for found in body["copies"]],
+        "copy_alarms": purges.all_alarms(body["copies"], zone),
+        "not_the_bytes": purges.NOT_THE_BYTES,
         "notes": body["notes"],
         "facts": list(_facts(body, zone)),
         "zone": zone.key,

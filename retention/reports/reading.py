@@ -7,6 +7,7 @@ from typing import Any
 from retention.errors import UsageError
 from retention.ledger.entry import Entry, Intent, Kind
 from retention.ledger.store import Ledger, Run
+from retention.reports.copies import copies_of
 from retention.reports.report import REPORT_SCHEMA, run_object, stamp
 
 _CLOSED = {Kind.COMMITTED, Kind.NOT_COMMITTED}
@@ -44,6 +45,7 @@ def run_body(ledger: Ledger, run_id: str | None) -> dict[str, Any]:
     body["version"] = found.started.body.get("version")
     body["committed"] = _committed(ledger, found.run_id)
     body["notes"] = finished.get("notes") or []
+    body["copies"] = copies_of(ledger, found)
     body["recount"] = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.RECOUNT})]
     return body
 

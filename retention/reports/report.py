@@ -117,7 +117,11 @@ def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def plan_object(
-    as_of: datetime, policy_sha256: str, rules: Iterable[dict[str, Any]], notes: list[str]
+    as_of: datetime,
+    policy_sha256: str,
+    rules: Iterable[dict[str, Any]],
+    notes: list[str],
+    copies: Iterable[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """What `plan --json` prints."""
     return {
@@ -125,6 +129,7 @@ def plan_object(
         "as_of": stamp(as_of),
         "policy_sha256": policy_sha256,
         "rules": list(rules),
+        "copies": list(copies),
         "notes": notes,
     }
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from retention.backups.outlook import Asked, outlooks
 from retention.connections import engine_for
 from retention.databases.database import Database
-from retention.errors import Problem
+from retention.errors import Problem, StorageError
 from retention.execution.accounts import StepCount
 from retention.execution.limits import Ruling, rule_on
 from retention.execution.preview import kept_by_floors, preview
 from retention.planning.make import make_plan, plan_and_problems
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
-from retention.scheduler.nightly import Request
+from retention.reports.copies import outlook_body
+from retention.scheduler.nightly import Request, ledger_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,21 @@ def counts_only(request: Request, name: str) -> Preview:
         rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
         kept = kept_by_floors(database, connection, plan)
         return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))
+
+
+def copies_then(
+    policy: Policy, folder: Path, as_of: datetime, present: datetime, due: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """What a night at `as_of` would do about copies; `due` rows by database. Writes nothing."""
+    if not policy.backups:
+        return []
+    try:
+        ledger = ledger_of(policy, folder)
+    except StorageError:
+        ledger = None
+    found = outlooks(Asked(policy, folder, ledger, as_of, present, due))
+    databases = ledger.databases() if ledger else {}
+    return [outlook_body(item, databases) for item in found]
 
 
 def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tuple[Problem, ...]:

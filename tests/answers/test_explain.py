@@ -154,7 +154,7 @@ def test_a_row_that_is_due_says_since_when_and_what_goes_with_it(project: Projec
         "customers",
         ["gold"],
     )
-    assert story["last_copy"] == "backups are not followed yet"
+    assert story["last_copy"] == "the policy names no backups, so nobody knows"
 
     running = explained(project, "customers", "2")
     assert rule(running, "customers")["outcome"] == "running"
@@ -265,7 +265,7 @@ def test_the_screen_says_it_in_words(project: Project) -> None:
         "now: here; customers: kept by bookkeeping (legal obligation) until 2029-01-01 00:00" in out
     )
     assert "goes: due 2029-01-01 00:00 by customers; the next run takes it" in out
-    assert "last copy: backups are not followed yet" in out
+    assert "last copy: the policy names no backups, so nobody knows" in out
     assert "rule: 3 years after closed_at · basis: contract" in out
     assert "with it: 2 invoices deleted" in out
 

@@ -241,7 +241,7 @@ def test_the_html_report_names_what_happened(
     text = (folder / "first.html").read_text(encoding="utf-8")
     sums = f"{first['erased']:,} rows were erased and {first['anonymized']:,} anonymized"
     assert f"{sums} under 9 rules." in text
-    assert "not yet from its backups" in text
+    assert "Gone from the database, and from its copies" in text
     for part in (first["run"], "access-log", "invoices.order_id", "UTC+0"):
         assert part in text
 
