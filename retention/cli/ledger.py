@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, load
-from retention.errors import IntegrityError
+from retention.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, load, now
+from retention.errors import IntegrityError, UsageError
 
 ledger_app = typer.Typer(help="The ledger: what was done, append-only.", no_args_is_help=True)
-
-
-@ledger_app.callback()
-def _group() -> None:
-    """Keep `verify` a sub-command while it is the only one."""
 
 
 @ledger_app.command("verify")
@@ -33,3 +30,26 @@ def verify(json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> N
         console.data(f"{number} entries, every hash in place; head {head}")
     if faults:
         raise IntegrityError("\n".join(faults))
+
+
+@ledger_app.command("rejoin")
+def rejoin(
+    database: Annotated[
+        str | None, typer.Argument(help="One database of the policy; the only one.")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Who answers for it; stays in the ledger.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Go on with a ledger that was lost or rolled back; the gap is written down."""
+    from retention.cli.subjects import connected
+    from retention.connections import engine_for
+    from retention.ledger.store import open_ledger
+    from retention.protocol.rejoining import rejoin as carry_out
+
+    if not by.strip():
+        raise UsageError("say who answers for it with --by NAME; nothing was written")
+    context = load(config)
+    # one that was lost is made anew
+    open_ledger(engine_for(context.policy.ledger.url, "ledger", context.folder), True, now())
+    with connected(context, database) as (found, connection, ledger), found.run_lock(connection):
+        console.data(carry_out(found, connection, ledger, by.strip(), now))

@@ -125,9 +125,8 @@ class Database:
             file = sqlite_file(self.engine)
             return f"sqlite {file.resolve() if file else ''}"
         if self.dialect.name == "postgresql":
-            query = "SELECT system_identifier FROM pg_control_system()"
-            oid = "SELECT oid FROM pg_database WHERE datname = current_database()"
-            parts = [connection.exec_driver_sql(found).scalar_one() for found in (query, oid)]
+            # a promoted copy of the files has another timeline, a restored dump another oid
+            parts = [connection.exec_driver_sql(found).scalar_one() for found in _PLACE]
             return "postgresql " + " ".join(map(str, parts))
         query = "SELECT @@hostname, @@datadir, DATABASE()"
         return "mariadb " + " ".join(map(str, connection.exec_driver_sql(query).one()))
@@ -204,6 +203,11 @@ class Database:
             os.close(descriptor)
 
 
+_PLACE = (
+    "SELECT system_identifier FROM pg_control_system()",
+    "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+    "SELECT oid FROM pg_database WHERE datname = current_database()",
+)
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
     "postgresql": "SET default_transaction_read_only = on",

@@ -156,12 +156,6 @@ def move_marker(connection: sa.Connection, ledger_id: str, move: Move, at: datet
     return connection.execute(sa.update(marker).where(here).values(**values)).rowcount == 1
 
 
-def reopen_marker(connection: sa.Connection, ledger_id: str, sequence: int) -> bool:
-    """Note that erased people may be back although the marker stands where the ledger does."""
-    here = sa.and_(marker.c.ledger_id == ledger_id, marker.c.sequence == sequence)
-    return connection.execute(sa.update(marker).where(here).values(complete_to=0)).rowcount == 1
-
-
 def set_identity(connection: sa.Connection, ledger_id: str, identity: str) -> None:
     """Note where the database lives now (`enroll --moved`)."""
     connection.execute(

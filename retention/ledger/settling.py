@@ -78,7 +78,7 @@ class Verdict:
 def settle(marker: MarkerState | None, ledger: LedgerState) -> Verdict:
     """Compare the marker, read under its lock, with the ledger."""
     if marker is None:
-        return _missing()
+        return _missing(ledger)
     if (marker.ledger_id, marker.database_id) != (ledger.ledger_id, ledger.database_id):
         return _forked("the marker of DATABASE belongs to another ledger or another database")
     if ledger.open is not None and marker.sequence == ledger.open.sequence:
@@ -155,7 +155,14 @@ def _forked(what: str) -> Verdict:
     )
 
 
-def _missing() -> Verdict:
+def _missing(ledger: LedgerState) -> Verdict:
+    if ledger.last_closed:
+        return Verdict(
+            Outcome.MISSING,
+            "The database DATABASE has no marker any more: it was restored from before its "
+            "enrolment, or its marker was deleted. Nothing was changed. Erase again who is back with "
+            "`retention backups reapply DATABASE`.",
+        )
     return Verdict(
         Outcome.MISSING,
         "The database DATABASE has no marker of this ledger: it was never enrolled, was restored "

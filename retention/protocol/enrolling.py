@@ -7,6 +7,7 @@ import uuid
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.state import (
+    MarkerRow,
     create_tables,
     has_marker_table,
     read_marker,
@@ -17,7 +18,7 @@ from retention.databases.state import (
 from retention.errors import DatabaseFailure, IntegrityError
 from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
-from retention.protocol.opening import Clock, known_id
+from retention.protocol.opening import Clock, known_id, known_place, require_place
 
 
 def enroll(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
@@ -39,6 +40,7 @@ def enroll(database: Database, connection: Connection, ledger: Ledger, now: Cloc
     with database_faults("reading the marker", database.name), connection.begin():
         found = read_marker(connection, ledger.ledger_id)
     if found is not None:
+        require_place(database, connection, ledger, found, None)
         return f"{database.name} was enrolled before; nothing was changed"
     if known_id(ledger, database.name) is not None:
         raise IntegrityError(
@@ -51,39 +53,53 @@ def enroll(database: Database, connection: Connection, ledger: Ledger, now: Cloc
 
 
 def enroll_moved(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
-    """The same database in a new place: its marker goes on, its identity is noted anew."""
+    """The same database in a new place: it goes on under its id, its identity is noted anew.
+
+    Without a marker it was restored from before its enrolment, and a reapply makes one.
+    """
     found = _marker(database, connection, ledger)
-    with database_faults("writing the marker", database.name):
-        identity = database.identity(connection)
-        with connection.begin():
+    database_id = found.database_id if found else known_id(ledger, database.name)
+    if database_id is None:
+        raise IntegrityError(
+            f"{database.name} is not known to this ledger, so it cannot be one that moved. Nothing "
+            f"was done. Run `retention enroll {database.name}`."
+        )
+    identity = database.identity(connection)
+    if identity == known_place(ledger, database_id):
+        return f"{database.name} is where the ledger saw it last; nothing was changed"
+    if found is not None:
+        with database_faults("writing the marker", database.name), connection.begin():
             set_identity(connection, ledger.ledger_id, identity)
-    _note(ledger, database.name, found, identity, now, "moved")
+    _note(ledger, database.name, database_id, identity, now, "moved")
     return f"{database.name} goes on in its new place"
 
 
 def enroll_clone(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
-    """A copy that is to be a database of its own: a new id, a marker that starts anew."""
+    """A copy that is to be a database of its own: a new id, a marker that starts anew.
+
+    Raises IntegrityError where it is the original, in the place where the ledger saw it last.
+    """
+    found = _marker(database, connection, ledger)
+    identity = database.identity(connection)
+    if found is not None and identity == known_place(ledger, found.database_id):
+        raise IntegrityError(
+            f"{database.name} is the database that the ledger knows, in its own place, and no copy "
+            "of it. Nothing was done. Name the copy's URL in a policy of its own."
+        )
     with database_faults("removing the old marker", database.name):
         if has_marker_table(connection):
             with connection.begin():
                 remove_markers(connection)
         with connection.begin():
             create_tables(connection)
-    identity = database.identity(connection)
     return _first(database, connection, ledger, identity, now)
 
 
-def _marker(database: Database, connection: Connection, ledger: Ledger) -> str:
-    found = None
-    if has_marker_table(connection):
-        with database_faults("reading the marker", database.name), connection.begin():
-            found = read_marker(connection, ledger.ledger_id)
-    if found is None:
-        raise IntegrityError(
-            f"{database.name} has no marker of this ledger, so it cannot be one that moved. Nothing "
-            f"was done. Run `retention enroll {database.name}`."
-        )
-    return found.database_id
+def _marker(database: Database, connection: Connection, ledger: Ledger) -> MarkerRow | None:
+    if not has_marker_table(connection):
+        return None
+    with database_faults("reading the marker", database.name), connection.begin():
+        return read_marker(connection, ledger.ledger_id)
 
 
 def _first(

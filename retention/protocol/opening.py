@@ -73,7 +73,7 @@ def require_place(
     connection: Connection,
     ledger: Ledger,
     marker: MarkerRow,
-    verdict: Verdict,
+    verdict: Verdict | None,
 ) -> None:
     """IntegrityError where the database is not in the place where the ledger saw it last.
 
@@ -82,7 +82,7 @@ def require_place(
     known = known_place(ledger, marker.database_id) or marker.identity
     if known == database.identity(connection):
         return
-    back = verdict.outcome is Outcome.WENT_BACK
+    back = verdict is not None and verdict.outcome is Outcome.WENT_BACK
     then = f", then `retention backups reapply {database.name}`" if back else ""
     raise IntegrityError(
         f"{database.name} is not where the ledger saw it last: it was moved, restored to another "

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from retention.databases.database import Connection, Database
 from retention.databases.faults import ConnectionLost, database_faults
+from retention.databases.marker_repairs import reopen_marker
 from retention.databases.state import (
     MarkerRow,
     Move,
     create_tables,
     move_marker,
-    reopen_marker,
     write_first_marker,
 )
 from retention.errors import IntegrityError, RetentionError

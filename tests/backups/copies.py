@@ -13,7 +13,8 @@ from pathlib import Path
 from project import Project
 from sqlalchemy import make_url
 
-Restore = Callable[[], None]
+Restore = Callable[..., None]
+"""Restores in place, or into the empty database of the URL it is given."""
 
 
 def back_up(project: Project, name: str = "backup") -> Restore:
@@ -32,8 +33,9 @@ def _sqlite(project: Project, file: Path) -> Restore:
     with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(file)) as target:
         source.backup(target)
 
-    def restore() -> None:
+    def restore(url: str = project.url) -> None:
         project.engine.dispose()
+        live = Path(str(make_url(url).database))
         for suffix in ("-wal", "-shm"):
             live.with_name(live.name + suffix).unlink(missing_ok=True)
         shutil.copyfile(file, live)
@@ -65,15 +67,17 @@ def postgresql_tool(project: Project, name: str) -> str:
     raise RuntimeError(f"no {name} of version {version}: install postgresql-client-{version}")
 
 
-def _postgresql(project: Project, file: Path) -> Restore:
-    url = make_url(project.url).set(drivername="postgresql")
-    uri = url.render_as_string(hide_password=False)
-    dump, psql = postgresql_tool(project, "pg_dump"), postgresql_tool(project, "psql")
-    _run([dump, "--clean", "--if-exists", "--file", str(file), uri])
+def _uri(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
-    def restore() -> None:
+
+def _postgresql(project: Project, file: Path) -> Restore:
+    dump, psql = postgresql_tool(project, "pg_dump"), postgresql_tool(project, "psql")
+    _run([dump, "--clean", "--if-exists", "--file", str(file), _uri(project.url)])
+
+    def restore(url: str = project.url) -> None:
         project.engine.dispose()
-        words = [psql, "-q", "-v", "ON_ERROR_STOP=1", "-f", str(file), uri]
+        words = [psql, "-q", "-v", "ON_ERROR_STOP=1", "-f", str(file), _uri(url)]
         _run(words, stdout=subprocess.DEVNULL)
 
     return restore
@@ -91,9 +95,9 @@ def _mariadb(project: Project, file: Path) -> Restore:
     dump = ["mariadb-dump", *words, "--single-transaction", f"--result-file={file}", database]
     _run(dump, environment)
 
-    def restore() -> None:
+    def restore(url: str = project.url) -> None:
         project.engine.dispose()
         with file.open("rb") as dumped:
-            _run(["mariadb", *words, database], environment, stdin=dumped)
+            _run(["mariadb", *words, str(make_url(url).database)], environment, stdin=dumped)
 
     return restore

@@ -119,7 +119,8 @@ def test_each_outcome_names_its_own_command() -> None:
     assert "`retention backups reapply shop`" in settle(_marker(1), _ledger(2)).named("shop")
     assert "`retention ledger rejoin --by NAME`" in settle(_marker(3), _ledger(2)).text
     assert "`retention ledger rejoin --by NAME`" in settle(_marker(2, head="x"), _ledger(2)).text
-    assert "`retention enroll shop`" in settle(None, _ledger(2)).named("shop")
+    assert "`retention enroll shop`" in settle(None, _ledger(0)).named("shop")
+    assert "`retention backups reapply shop`" in settle(None, _ledger(2)).named("shop")
 
 
 @settings(deadline=None)
