@@ -32,6 +32,25 @@ def verify(json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> N
         raise IntegrityError("\n".join(faults))
 
 
+@ledger_app.command("keys")
+def keys(json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """The monthly keys: which months can still be linked to rows, and how many."""
+    from retention.backups.reapplying.months import months_of
+    from retention.scheduler.nightly import key_folder, ledger_of
+
+    context = load(config)
+    ledger = ledger_of(context.policy, context.folder)
+    months = months_of(ledger, key_folder(context.policy, context.folder))
+    if json:
+        found = [month.body() for month in months]
+        console.json_object({"schema": "retention.keys/1", "months": found})
+        return
+    for month in months:
+        console.data(month.sentence())
+    if not months:
+        console.message("there is no monthly key yet")
+
+
 @ledger_app.command("rejoin")
 def rejoin(
     database: Annotated[

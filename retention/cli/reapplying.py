@@ -25,7 +25,7 @@ from retention.cli.requests import request_for
 from retention.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from retention.backups.reapply import Listed
+    from retention.backups.reapplying.replay import Listed
 
 
 def register(backups_app: typer.Typer) -> None:

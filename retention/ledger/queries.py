@@ -155,6 +155,28 @@ def entries_with_tokens(month: str) -> Any:
     )
 
 
+def token_counts(connection: sa.Connection) -> list[tuple[str, str, int, int]]:
+    """(month, database, rows that tokens name, sealed documents) over all that is kept."""
+    kept, entry = tables.token.c, tables.entry.c
+    month = sa.func.substr(entry.at, 1, 7)
+    query = (
+        sa.select(
+            month,
+            entry.database_id,
+            kept.width,
+            sa.func.count(),
+            sa.func.sum(sa.func.length(kept.tokens)),
+        )
+        .join_from(tables.token, tables.entry, kept.entry_number == entry.number)
+        .group_by(month, entry.database_id, kept.width)
+    )
+    # a blob begins with the block that proves its key
+    return [
+        (str(month), str(name), int(size) // width - count if width else 0, 0 if width else count)
+        for month, name, width, count, size in connection.execute(query)
+    ]
+
+
 def policy(connection: sa.Connection, sha256: str) -> str | None:
     """The text of the policy with that hash."""
     query = sa.select(tables.policy.c.text).where(tables.policy.c.sha256 == sha256)

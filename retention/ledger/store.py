@@ -244,6 +244,11 @@ class Ledger:
         with reading(self.engine) as connection:
             return queries.tokens_of(connection, number, number).get(number, {})
 
+    def token_counts(self) -> list[tuple[str, str, int, int]]:
+        """(month, database, rows that tokens name, sealed documents) over all that is kept."""
+        with reading(self.engine) as connection:
+            return queries.token_counts(connection)
+
     def save_policy(self, sha256: str, text: str) -> None:
         """Keep a policy's text, once; ValueError where the hash (hex, of UTF-8) is not its own."""
         if hashlib.sha256(text.encode()).hexdigest() != sha256:

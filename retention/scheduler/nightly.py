@@ -18,8 +18,8 @@ from pathlib import Path
 
 from retention import __version__
 from retention.backups.copy import Position
-from retention.backups.ghosts import refuse_ghosts
 from retention.backups.night import SetNight, Work, purge_copies
+from retention.backups.reapplying.ghosts import refuse_ghosts
 from retention.connections import engine_for
 from retention.databases.database import Database
 from retention.errors import Busy, Interrupted, RetentionError, gravest

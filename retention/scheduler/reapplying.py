@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from retention import __version__
-from retention.backups.erased_since import Erasures, erasures_since
-from retention.backups.past_rules import PastRules
-from retention.backups.reapply import Account, Listed, Reapply, Terms
+from retention.backups.reapplying.erased import Erasures, erasures_since
+from retention.backups.reapplying.past_rules import PastRules
+from retention.backups.reapplying.replay import Account, Listed, Reapply, Terms
 from retention.connections import engine_for
 from retention.databases.database import Database
 from retention.errors import gravest

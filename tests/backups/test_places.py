@@ -9,7 +9,7 @@ import pytest
 import servers
 from copies import back_up
 from project import Project
-from test_reapply import NIGHT, customers, shop
+from shops import NIGHT, customers, shop
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from copies import back_up
 from project import Project
-from test_reapply import customers, everything, shop
+from shops import customers, everything, shop
 
 EARLY, NIGHT = "2024-05-05T03:00:00Z", "2025-06-01T03:00:00Z"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from retention.backups.erased_since import DELETE, done_to
-from retention.backups.returned import CHUNK, aware
+from retention.backups.reapplying.erased import DELETE, done_to
+from retention.backups.reapplying.returned import CHUNK, aware
 from retention.databases.erasing.named_rows import NamedRow, RowReader
 from retention.databases.faults import database_faults
 from retention.errors import IntegrityError

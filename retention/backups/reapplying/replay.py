@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from retention.backups.erased_since import DELETE, Batch, Erased, Erasures
-from retention.backups.key_sets import Seen
-from retention.backups.past_rules import PastRules
-from retention.backups.returned import Chunk, Returned
+from retention.backups.reapplying.erased import DELETE, Batch, Erased, Erasures
+from retention.backups.reapplying.key_sets import Seen
+from retention.backups.reapplying.past_rules import PastRules
+from retention.backups.reapplying.returned import Chunk, Returned
 from retention.databases.erasing.erase import Eraser, eraser_for
 from retention.databases.erasing.named_rows import NamedRow, NamedWindow, doomed_rows
 from retention.databases.faults import ConnectionLost, database_faults

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from retention.backups.erased_since import ANONYMIZE, Erased
+from retention.backups.reapplying.erased import ANONYMIZE, Erased
 from retention.errors import PolicyError
 from retention.ledger.store import Ledger
 from retention.planning.conditions import Literal

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
-from retention.backups.erased_since import Batch
-from retention.backups.key_sets import Seen
+from retention.backups.reapplying.erased import Batch
+from retention.backups.reapplying.key_sets import Seen
 from retention.databases.erasing.named_rows import NamedRow, RowReader
 from retention.databases.faults import database_faults
 from retention.ledger.keys import KeyFolder, KeyLost

@@ -1,0 +1,1 @@
+"""After a restore: who is back, and how they go again."""
