@@ -36,7 +36,8 @@ demo: $(VENV)/installed
 	@$(BIN)/retention run >/dev/null && echo && echo "A second run the same night finds nothing to do."
 	@echo
 	@echo "The report is demo/report.html. Next, with $(BIN)/retention:"
-	@echo "  retention plan --at 2027-06-01   what a night next summer would do"
+	@echo "  retention plan --at 2027-06-01   what a night next summer would do, and which copies are left"
+	@echo "  retention backups list           which copies would bring erased people back"
 	@echo "  retention hold add customers 12 --reason 'claim 7'   a row that must stay"
 	@echo "  retention schedule               lines for cron and systemd"
 	@echo "  retention report                 every run; retention ledger verify"

@@ -29,7 +29,7 @@ def parsed(text: str, lag: timedelta) -> list[BackupCopy]:
         if not isinstance(found, list):
             raise ValueError("not a list")
         return [_copy(archive, lag) for archive in found]
-    except (ValueError, KeyError, TypeError) as fault:
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ListingFailed("borg printed a listing of a form that is not known") from fault
 
 

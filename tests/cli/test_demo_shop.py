@@ -218,7 +218,9 @@ def test_the_demo_is_a_shop_and_its_policy(tmp_path: Path) -> None:
     """Both files are written into the folder, twice if asked, and named in the answer."""
     folder = tmp_path / "new" / "demo"
     assert write_demo(folder, AS_OF) == write_demo(folder, AS_OF)
-    assert sorted(folder.iterdir()) == [folder / "policies.toml", folder / "shop.db"]
+    assert sorted(path.name for path in folder.iterdir()) == ["backups", "policies.toml", "shop.db"]
+    copies = sorted(path.name for path in (folder / "backups").iterdir())
+    assert copies == ["shop-2026-11-14.db", "shop-2026-11-21.db"]
     assert (folder / "policies.toml").read_text(encoding="utf-8") == PACKAGED
 
 

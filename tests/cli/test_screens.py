@@ -43,6 +43,9 @@ _NORMAL = (
     (r" {2,}(?=[\d,]+ (erased|anonymized) of)", "   "),
     (r"\b\d+ entries", "N entries"),
     (r"\bprocess \d+ on \S+,", "process N on HOST,"),
+    (r"(what left \w+ by) \d{4}-\d\d-\d\d \d\d:\d\d", r"\1 DAY TIME"),
+    (r"retention:[0-9a-f-]{36}:", "retention:DATABASE:"),
+    (r"((?:RUN of|masked by \S+ on|erased by \S+ on)) \d{4}-\d\d-\d\d", r"\1 DAY"),
 )
 _PRESENT = (
     (r"\d{8}T\d{6}Z-RUN", "RUN"),
@@ -145,6 +148,12 @@ STORY: dict[str, tuple[str, ...]] = {
     "report-last": ("report", "last"),
     "report-json": ("report", "last", "--json"),
     "report-html": ("report", "last", "--html", "report.html"),
+    "backups-list": ("backups", "list"),
+    "backups-list-json": ("backups", "list", "--json"),
+    "backups-check": ("backups", "check", "backups/shop-2025-11-21.db"),
+    "backups-check-json": ("backups", "check", "shop-2025-11-21.db", "--json"),
+    "marker": ("marker",),
+    "marker-json": ("marker", "--json"),
     "schedule": ("schedule",),
     "schedule-json": ("schedule", "--json"),
     "hold-release": ("hold", "release", "HOLD"),
@@ -322,6 +331,8 @@ ERRORS: dict[str, tuple[int, tuple[str, ...]]] = {
     "hold-without-database": (2, ("hold", "list", "--config", "two.toml")),
     "init-over-a-file": (2, ("init", "--database", SHOP)),
     "demo-over-a-policy": (2, ("demo", "other")),
+    "unknown-copy": (74, ("backups", "check", "nowhere.db")),
+    "marker-unknown": (2, ("marker", "shopp")),
     "unknown-command": (2, ("erase",)),
     "unknown-option": (2, ("run", "--dry-run")),
 }

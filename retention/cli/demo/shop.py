@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -17,6 +19,9 @@ from retention.errors import StorageError, UsageError
 
 SEED = 1814
 DATABASE = "shop.db"
+BACKUPS = "backups"
+AGES = (8, 1)
+"""How many days before the demo's present its copies were made."""
 POLICIES = "policies.toml"
 
 
@@ -30,9 +35,24 @@ def write_demo(folder: Path, as_of: datetime) -> list[Path]:
             "Move it away, or choose another folder."
         )
     database = build_shop(folder, as_of)
+    copies = _copies(database, as_of)
     with _writing(target):
         target.write_bytes(policy.encode())
-    return [database, target]
+    return [database, copies, target]
+
+
+def _copies(database: Path, as_of: datetime) -> Path:
+    """A folder of copies from before the first night: they hold everybody who is going to go."""
+    folder = database.with_name(BACKUPS)
+    for age in AGES:
+        made = as_of - timedelta(days=age)
+        target = folder / f"shop-{made:%Y-%m-%d}.db"
+        _refuse_foreign(target)
+        with _writing(target):
+            folder.mkdir(exist_ok=True)
+            shutil.copyfile(database, target)
+            os.utime(target, (made.timestamp(), made.timestamp()))
+    return folder
 
 
 def build_shop(folder: Path, as_of: datetime) -> Path:

@@ -1,0 +1,313 @@
+"""End to end with the real restic, borg and pgBackRest: what left is followed to its last copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from house import DAY, MONDAY, House, tool
+from project import Project
+
+from retention.backups.copy import Proof
+
+HINT = "apt-get install restic borgbackup pgbackrest postgresql"
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+
+
+def require(found: object) -> None:
+    """Without its tool a test fails where all have to be there, and is left out elsewhere."""
+    if not found and os.environ.get("RETENTION_REQUIRE_ENGINES"):
+        pytest.fail(HINT)
+    if not found:
+        pytest.skip(HINT)
+
+
+@dataclass
+class Store:
+    """A repository of restic or borg, and how a copy is put into it as if at another time."""
+
+    kind: str
+    place: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the tool needs, as the test itself calls it."""
+        home = {"HOME": str(self.place.parent), "TZ": "UTC"}
+        if self.kind == "restic":
+            return {**home, "RESTIC_REPOSITORY": str(self.place), "RESTIC_PASSWORD": "x"}
+        return {**home, "BORG_REPO": str(self.place), "BORG_PASSPHRASE": "x"}
+
+    @property
+    def policy(self) -> str:
+        """The set of backups in policies.toml."""
+        secret = "RESTIC_PASSWORD" if self.kind == "restic" else "BORG_PASSPHRASE"
+        return (
+            f'\n[backups.store]\ndatabase = "main"\nkind = "{self.kind}"\n'
+            f'repository = "{self.place}"\nkeep = "10 days"\n'
+            f'environment = {{ {secret} = "${{STORE_PASSWORD}}" }}\n'
+        )
+
+    def make(self) -> None:
+        """An empty repository."""
+        words = ("restic", "init") if self.kind == "restic" else ("borg", "init", "-e", "repokey")
+        tool(*words, **self.environment)
+
+    def put(self, file: Path, at: datetime, token: str = "") -> None:
+        """A copy of a file, begun at that time, with the marker's token where there is one."""
+        if self.kind == "restic":
+            words = ["restic", "backup", "--time", f"{at:%Y-%m-%d %H:%M:%S}", str(file)]
+            tool(*words, *(["--tag", token] if token else []), **self.environment)
+            return
+        words = ["borg", "create", "--timestamp", f"{at:%Y-%m-%dT%H:%M:%S}"]
+        words += ["--comment", f"nightly {token}"] if token else []
+        tool(*words, f"::{at:%Y%m%dT%H%M%S}", str(file), **self.environment)
+
+    def chunks(self) -> int:
+        """How many pieces of data the repository holds, needed or not."""
+        if self.kind == "restic":
+            return len(tool("restic", "list", "blobs", "-q", **self.environment).splitlines())
+        data = self.place / "data"
+        return sum(file.stat().st_size for file in data.rglob("*") if file.is_file())
+
+
+@pytest.fixture(params=["restic", "borg"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty repository of each tool in turn."""
+    require(shutil.which(request.param))
+    monkeypatch.setenv("STORE_PASSWORD", "x")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = Store(request.param, tmp_path / "store")
+    found.make()
+    return found
+
+
+def house_with(store: Store, tmp_path: Path, more: str = "") -> House:
+    """A shop in SQLite, copied to the store an hour before its first night."""
+    (tmp_path / "data.db").touch()
+    house = House(Project(tmp_path, f"sqlite:///{tmp_path / 'data.db'}"), store.policy + more)
+    store.put(tmp_path / "data.db", MONDAY - timedelta(hours=1))
+    return house
+
+
+def token(house: House) -> str:
+    """What `retention marker` prints."""
+    found = house.project.run("marker")
+    assert found.code == 0, found.err
+    return found.out.strip()
+
+
+def test_a_purge_waits_for_the_old_copy_and_is_proved_by_tag_or_clock(
+    store: Store, tmp_path: Path
+) -> None:
+    """One young copy carries a tag, one only its time; the old one decides until it is removed."""
+    house = house_with(store, tmp_path, "expire = true\n")
+    house.night(MONDAY)
+    data = tmp_path / "data.db"
+    store.put(data, MONDAY + timedelta(minutes=1), token(house))
+    house.night(MONDAY + DAY)
+    (duty,) = house.duties
+    assert (house.states, duty.forecast) == (["waiting"], datetime(2026, 3, 13, tzinfo=UTC))
+    store.put(data, MONDAY + 2 * DAY)
+    before = store.chunks()
+    assert house.night(MONDAY + 10 * DAY).exit_code == 0
+    assert house.states == ["waiting"]
+    assert store.chunks() == before
+    assert house.night(MONDAY + 11 * DAY).exit_code == 0
+    assert house.states == ["expired"]
+    assert store.chunks() < before
+    house.night(MONDAY + 12 * DAY)
+    (duty,) = house.duties
+    assert (house.states, duty.first_clean) == (["confirmed"], MONDAY + 11 * DAY)
+    assert duty.proof is Proof.CLOCK
+
+
+def test_a_tag_alone_proves_by_content(store: Store, tmp_path: Path) -> None:
+    """A copy made a minute after the erasure is clean by what its tag says."""
+    house = house_with(store, tmp_path, "expire = true\n")
+    house.night(MONDAY)
+    store.put(tmp_path / "data.db", MONDAY + timedelta(minutes=1), token(house))
+    house.night(MONDAY + 11 * DAY)
+    house.night(MONDAY + 12 * DAY)
+    (duty,) = house.duties
+    assert (house.states, duty.proof) == (["confirmed"], Proof.CONTENT)
+
+
+def test_a_store_that_cannot_be_asked_closes_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong password, a missing repository, a damaged listing, an empty one: exit code 74."""
+    house = house_with(store, tmp_path)
+    assert house.night(MONDAY).exit_code == 0
+    monkeypatch.setenv("STORE_PASSWORD", "hunter2")
+    night = house.night(MONDAY + DAY)
+    assert night.exit_code == 74
+    assert "hunter2" not in night.copies[0].failed
+    monkeypatch.setenv("STORE_PASSWORD", "x")
+    store.place.rename(store.place.with_name("away"))
+    assert house.night(MONDAY + 2 * DAY).exit_code == 74
+    store.make()
+    assert house.night(MONDAY + 3 * DAY).exit_code == 74
+    assert house.states == ["waiting"]
+
+
+def test_a_snapshot_that_restic_cannot_read_makes_the_listing_partial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """restic ends with 0 and leaves it out of its listing; a word on stderr is all there is."""
+    require(shutil.which("restic"))
+    monkeypatch.setenv("STORE_PASSWORD", "x")
+    store = Store("restic", tmp_path / "store")
+    store.make()
+    house = house_with(store, tmp_path)
+    house.night(MONDAY)
+    (old,) = (store.place / "snapshots").iterdir()
+    store.put(tmp_path / "data.db", MONDAY + DAY)
+    old.chmod(0o600)
+    old.write_bytes(old.read_bytes()[:20])
+    assert house.night(MONDAY + 2 * DAY).exit_code == 74
+    assert house.states == ["waiting"]
+
+
+def test_an_interrupted_borg_archive_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint holds people like any other archive; borg hides it unless asked."""
+    require(shutil.which("borg"))
+    monkeypatch.setenv("STORE_PASSWORD", "x")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = Store("borg", tmp_path / "store")
+    store.make()
+    house = house_with(store, tmp_path)
+    name = f"::{MONDAY - timedelta(hours=1):%Y%m%dT%H%M%S}"
+    tool("borg", "rename", name, "nightly.checkpoint", **store.environment)
+    house.night(MONDAY)
+    assert house.states == ["waiting"]
+    assert [found.why for found in house.duties] == ["1 copy may bring rows back"]
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL whose log is archived by pgBackRest."""
+
+    folder: Path
+    config: Path
+
+    @property
+    def url(self) -> str:
+        """The URL of its database."""
+        return f"postgresql+psycopg://postgres@/postgres?host={self.folder / 's'}&port=54399"
+
+    def run(self, *words: str) -> None:
+        """A program as the server's own account; a failure fails the test."""
+        as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        before = as_owner if os.geteuid() == 0 else []
+        log = self.folder / "log"
+        with log.open("ab") as out:
+            found = subprocess.run(
+                [*before, *words], stdout=out, stderr=out, check=False, timeout=60, cwd="/"
+            )
+        assert found.returncode == 0, f"{words}: {log.read_text()}"
+
+    def backup(self, kind: str, *more: str) -> None:
+        """A full, differential or incremental backup."""
+        config = f"--config={self.config}"
+        self.run("pgbackrest", config, "--stanza=main", f"--type={kind}", *more, "backup")
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A server of its own: its log has to be archived from the beginning."""
+    require(shutil.which("pgbackrest") and PROGRAMS.exists())
+    folder = tmp_path_factory.mktemp("pg")
+    for above in (folder, *folder.parents):
+        if above.stat().st_uid == os.geteuid() and above != Path("/"):
+            above.chmod(above.stat().st_mode | 0o711)
+    for name in ("data", "repo", "s", "spool", "lock"):
+        (folder / name).mkdir(mode=0o700)
+    (folder / "log").touch()
+    found = Cluster(folder, folder / "pgbackrest.conf")
+    found.config.write_text(
+        f"[global]\nrepo1-path={folder}/repo\nrepo1-retention-full=1\nlog-level-file=off\n"
+        f"lock-path={folder}/lock\nspool-path={folder}/spool\nstart-fast=y\n"
+        f"compress-type=none\n[main]\npg1-path={folder}/data\npg1-socket-path={folder}/s\n"
+        "pg1-port=54399\n"
+    )
+    if os.geteuid() == 0:
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, "postgres", "postgres")
+    found.run(
+        str(PROGRAMS / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-N", "-U", "postgres"
+    )
+    push = f"pgbackrest --config={found.config} --stanza=main archive-push %p"
+    with (folder / "data" / "postgresql.conf").open("a") as file:
+        file.write(
+            f"port=54399\nlisten_addresses=''\nunix_socket_directories='{folder}/s'\nfsync=off\n"
+            f"archive_mode=on\narchive_command='{push}'\n"
+        )
+    control = [str(PROGRAMS / "pg_ctl"), "-D", f"{folder}/data", "-w"]
+    found.run(*control, "-l", f"{folder}/server.log", "start")
+    try:
+        found.run("pgbackrest", f"--config={found.config}", "--stanza=main", "stanza-create")
+        yield found
+    finally:
+        found.run(*control, "-m", "immediate", "stop")
+
+
+def test_a_dirty_full_backup_lives_as_long_as_its_clean_increments(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Clean by position, and yet it waits: until a new full backup lets the old chain go."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    sets = (
+        '\n[backups.pg]\ndatabase = "main"\nkind = "pgbackrest"\nstanza = "main"\n'
+        f'keep = "10 days"\nenvironment = {{ PGBACKREST_CONFIG = "{cluster.config}" }}\n'
+    )
+    house = House(Project(tmp_path, cluster.url), sets, now)
+    cluster.backup("full")
+    assert house.night(now).exit_code == 0
+    assert house.states == ["waiting"]
+    cluster.backup("incr", f"--annotation=retention={token(house)}")
+    cluster.backup("diff")
+    house.night(now + DAY)
+    (duty,) = house.duties
+    assert house.states == ["waiting"]
+    assert duty.why == "2 copies may bring rows back", "the full backup and the log"
+    assert duty.forecast is not None
+    assert duty.forecast > now + 10 * DAY
+    assert house.night(now + 20 * DAY).exit_code == 5
+    assert house.states == ["overdue"]
+    cluster.backup("full")
+    assert house.night(now + 21 * DAY).exit_code == 0
+    assert house.states == ["expired"]
+    house.night(now + 22 * DAY)
+    (duty,) = house.duties
+    assert (house.states, duty.first_clean) == (["confirmed"], now + 21 * DAY)
+    assert duty.proof is Proof.POSITION
+
+
+def test_pgbackrest_expires_a_whole_chain_and_leaves_the_newest(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """`expire = true` takes the full backup with its increments and their log, in one night."""
+    with cluster.config.open("a") as file:
+        file.write("[global:backup]\nexpire-auto=n\n")
+    now = datetime.now(UTC).replace(microsecond=0)
+    sets = (
+        '\n[backups.pg]\ndatabase = "main"\nkind = "pgbackrest"\nstanza = "main"\n'
+        f'keep = "10 days"\nexpire = true\n'
+        f'environment = {{ PGBACKREST_CONFIG = "{cluster.config}" }}\n'
+    )
+    house = House(Project(tmp_path, cluster.url), sets, now)
+    cluster.backup("full")
+    cluster.backup("incr")
+    house.night(now)
+    assert house.night(now + 30 * DAY).exit_code == 5, "the chain needed by the newest copy stays"
+    cluster.backup("full")
+    house.night(now + 31 * DAY)
+    assert house.states == ["expired"]
