@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retention.backups.contents import Content
 from retention.backups.copy import Dirty, Inventory, Position, last_copy_gone
-from retention.backups.erasures import Batch, batches, last_of_each
+from retention.backups.erased import Batch, batches, last_of_each
 from retention.backups.expiring import doomed, remove
 from retention.backups.inventory import Listing, Place, listing
 from retention.backups.purge import Obligation, advanced, by_declaration, unwatched

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from retention.backups.copy import BackupCopy, Erasure, Verdict, judge
-from retention.backups.erasures import Batch, batches
+from retention.backups.erased import Batch, batches
 from retention.backups.purge import Obligation
 from retention.ledger.store import Ledger
 

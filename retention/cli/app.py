@@ -15,6 +15,7 @@ from retention.cli import (
     deciding,
     forecasts,
     ledger,
+    marker,
     restrictions,
     setting_up,
     statutes,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, deciding, working, statutes, forecasts, answers, coverage, backups):
+for module in (setting_up, deciding, working, statutes, forecasts, answers, coverage, marker):
     module.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")
