@@ -23,7 +23,7 @@ DATABASE = {
 }
 LEDGER = {
     "url": "SQLAlchemy URL of the ledger.",
-    "keep_at_least": "How long entries are kept.",
+    "keep_at_least": "How long entries are kept at least; none is ever removed.",
     "rows": "For which rows tokens are kept: auto, all or none.",
     "keys": "The folder of the monthly keys; by default beside the ledger.",
 }
