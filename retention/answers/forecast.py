@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.statements.forecasting import FirstDue, count_first_due
+from retention.databases.statements.forecasting_units import count_first_due_together
 from retention.planning.make import make_plan
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.resolving import resolve_policy
@@ -71,7 +72,9 @@ def forecast(database: Database, connection: Connection, asked: Asked) -> list[O
     with database_faults("counting", database.name), connection.begin():
         for table in dict.fromkeys(steps[0].table for steps in series):
             here = [steps for steps in series if steps[0].table == table]
-            counted = count_first_due(connection, plan, database.dialect, table, here)
+            whole = any(steps[0].unit is not None for steps in here)
+            count = count_first_due_together if whole else count_first_due
+            counted = count(connection, plan, database.dialect, table, here)
             for steps, weeks in zip(here, _by_week(here, counted, asked.weeks), strict=True):
                 found[steps[0].rule, steps[0].action] = _outlook(database.name, steps[0], weeks)
     listed = (found[steps[0].rule, steps[0].action] for steps in series)

@@ -50,6 +50,8 @@ RULE = {
     "only_if": "What the rule asks of the row besides `where`.",
     "anonymize": "Columns and how each is masked; several columns may share one key, with commas.",
     "unless": "Named conditions that stop this rule for a row; an unknown result stops it, too.",
+    "together": "A column that makes rows one unit: equal values, or a reference to the same table. "
+    "The unit is due with its last row, and goes at once or not at all.",
     "missing": 'Stored values that mean "no date", such as 9999-12-31.',
     "earliest_plausible": "Starts before this day are not believed; such rows are never touched.",
     "stored_as": "How the clock's columns store times, where the column's type does not say it.",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from retention.answers.row_copies import CopyFate, copies_told
 from retention.answers.row_proof import Proof, Untold
-from retention.answers.row_story import RuleStory, Stop, Story
+from retention.answers.row_story import RuleStory, Stop, Story, Waiting
 from retention.answers.row_times import Read
 
 _UTC = ZoneInfo("UTC")
@@ -104,8 +104,25 @@ def _stop_object(stop: Stop) -> dict[str, Any]:
             }
             for hold in stop.holds
         ],
+        "unit": _unit_object(stop.unit) if stop.unit else None,
         "basis": stop.rule.basis or None if stop.rule else None,
         "promises": stop.rule.promise if stop.rule else [],
+    }
+
+
+def _unit_object(unit: Waiting) -> dict[str, Any]:
+    return {
+        "column": unit.column,
+        "rows": unit.rows,
+        "waiting": unit.waiting,
+        "members": [
+            {
+                "key": member.key or None,
+                "outcome": member.outcome,
+                "due_at": _stamp(member.due.at) if member.due else None,
+            }
+            for member in unit.members
+        ],
     }
 
 

@@ -9,18 +9,23 @@ from datetime import date, datetime
 from retention.answers.row_story import (
     ON_REQUEST,
     HeldBy,
+    Member,
     NextRun,
     RuleStory,
     Stop,
+    Waiting,
     words_of,
 )
 from retention.answers.row_times import Instant, Read, instant_of, told
 from retention.databases.statements.one_row import Decided, OneRow
 from retention.databases.statements.one_row_asking import Place
 from retention.databases.statements.one_row_clocks import Start
+from retention.databases.statements.one_row_units import waiting_unit
+from retention.databases.taking import Key
 from retention.planning.clocks import Clock
 from retention.planning.deadlines import Deadline
 from retention.planning.plan import Action, Floor, Plan, Step
+from retention.planning.schema import ColumnKind
 from retention.policies.calendar import Term
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
@@ -98,7 +103,8 @@ class RuleTeller:
         kind, _, name = (decided.outcome or "taken").partition(":")
         due, reads, words = self._due(place, step, kind)
         named = dict.fromkeys((*decided.stops, *([(kind, name)] if kind == "kept" else [])))
-        stops = tuple(self._stop(place, index, *found) for found in named)
+        found = (self._stop(place, index, *one) for one in named)
+        stops = tuple(stop for stop in found if stop.unit is None or stop.unit.waiting)
         story = RuleStory(
             rule,
             str(step.action),
@@ -181,7 +187,31 @@ class RuleTeller:
             return Stop(
                 kind, name, self._until(place, floors[0]), rule=self.asked.policy.rules[name]
             )
+        if kind == "waits":
+            return self._waiting(place, index)
         return Stop(kind, name)
+
+    def _waiting(self, place: Place, index: int) -> Stop:
+        """The members of the row's unit that are not ready, and until when the last of them is not."""
+        step = self.plan.steps[index]
+        assert step.unit is not None
+        found = waiting_unit(self.row, place, index)
+        members = tuple(self._member(step, *member) for member in found.members)
+        ends = [member.due.at for member in members if member.due and member.outcome == "running"]
+        known = [end for end in ends if end is not None]
+        until = Instant(max(known)) if known and len(known) == found.waiting else None
+        unit = Waiting(step.unit.column, found.rows, found.waiting, members)
+        return Stop("waits", "", until, unit=unit)
+
+    def _member(self, step: Step, key: Key, outcome: str) -> Member:
+        table = self.plan.schema.tables[step.table]
+        row = OneRow(self.row.connection, self.row.dialect, self.plan, table, key)
+        due, _, _ = RuleTeller(self.asked, self.plan, row, {})._due(
+            Place(step.table), step, outcome.partition(":")[0]
+        )
+        plain = all(table.columns[name].kind is ColumnKind.INTEGER for name in table.key)
+        told = outcome.rstrip(":").replace(":", " by ")
+        return Member(", ".join(map(str, key)) if plain else "", told, due)
 
     def _holds(self, place: Place, only: bool) -> Iterator[HeldBy]:
         for hold_id, table in self.row.holds(place):

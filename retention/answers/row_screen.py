@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 from retention.answers.row_copies import copies_told
 from retention.answers.row_proof import Proof, Untold
-from retention.answers.row_story import ON_REQUEST, RuleStory, Stop, Story
+from retention.answers.row_story import ON_REQUEST, Member, RuleStory, Stop, Story, Waiting
 from retention.answers.row_times import BEYOND, Instant, Read
 from retention.policies.statutes import CAVEAT
 
 _INDENT = "    "
+_MEMBERS = 3
 _ACTIONS = {"delete": "deleted", "detach": "detached", "anonymize": "masked"}
 _DONE = {"anonymize": "masked", "restrict": "restricted"}
 _INSTEAD = {"deleted": "deletes", "anonymized": "anonymizes"}
@@ -125,7 +126,7 @@ class Screen:
         if outcome in ("running", "keeps") and found.due:
             word = "running" if outcome == "running" else "keeps it"
             return f"{word} until {self._instant(found.due)}"
-        if outcome in ("kept", "blocked", "held", "unless"):
+        if outcome in ("kept", "blocked", "held", "unless", "waits"):
             stops = [stop for stop in found.stops if stop.kind == outcome]
             named = next((stop for stop in stops if stop.name == found.by), None)
             return self._stop(named) if named else f"{outcome} {found.by}".strip()
@@ -164,11 +165,28 @@ class Screen:
         if stop.kind == "blocked":
             rows = stop.rows or 0
             return f"blocked by {stop.name} ({rows:,} {'row' if rows == 1 else 'rows'})"
+        if stop.kind == "waits" and stop.unit is not None:
+            return self._unit(stop.unit, stop.until)
         if stop.kind == "restricted":
             return _ART_18
         if stop.kind in _INSTEAD:
             return f"{stop.name} {_INSTEAD[stop.kind]} it instead"
         return f"unless {stop.name}"
+
+    def _unit(self, unit: Waiting, until: Instant | None) -> str:
+        told = [self._member(member) for member in unit.members[:_MEMBERS]]
+        more = unit.waiting - len(told)
+        told += [f"{more:,} more"] if more else []
+        until_then = f" until {self._instant(until)}" if until else ""
+        return (
+            f"waits{until_then} for its unit ({unit.rows:,} rows together by {unit.column}): "
+            f"{'; '.join(told)}"
+        )
+
+    def _member(self, member: Member) -> str:
+        due = member.due if member.outcome == "running" else None
+        until = f" until {self._instant(due)}" if due and due.at else ""
+        return f"{f'row {member.key}' if member.key else 'a row'} is {member.outcome}{until}"
 
     def _read(self, read: Read) -> str:
         told = self._time(read.at) if read.at is not None else read.state

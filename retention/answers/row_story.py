@@ -35,8 +35,27 @@ class HeldBy:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """Another row of the unit that is not ready; `key` only where it is a number of the database's."""
+
+    key: str
+    outcome: str
+    due: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The unit of a row: the column that joins it, its rows, those not ready, and some of these."""
+
+    column: str
+    rows: int
+    waiting: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
-    """What stops an action now: `kind` is held, restricted, kept, blocked, unless or deleted."""
+    """What stops an action now: held, restricted, kept, blocked, unless, deleted or waits (`kind`)."""
 
     kind: str
     name: str
@@ -44,6 +63,7 @@ class Stop:
     rows: int | None = None
     holds: tuple[HeldBy, ...] = ()
     rule: Rule | None = None
+    unit: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +105,15 @@ class RuleStory:
         if any(stop.kind in HARD for stop in self.stops):
             return None
         if self.due is None:
-            start: datetime | None = as_of if self.outcome in ("due", "kept") else None
+            free = ("due", "kept", "waits")
+            start: datetime | None = as_of if self.outcome in free else None
         else:
             start = self.due.at
-        ends = [stop.until.at if stop.until else None for stop in self.stops if stop.kind == "kept"]
+        ends = [
+            stop.until.at if stop.until else None
+            for stop in self.stops
+            if stop.kind in ("kept", "waits")
+        ]
         known = [end for end in ends if end is not None]
         if start is None or len(known) < len(ends):
             return None

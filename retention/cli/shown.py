@@ -127,6 +127,7 @@ def _counts(body: Body) -> list[str]:
             ("undecidable", "undecidable"),
             ("held", "held"),
             ("restricted", "restricted"),
+            ("waiting", "waiting for their unit"),
         )
         if body.get(key)
     ]

@@ -18,7 +18,7 @@ class Also:
 
 @dataclass(frozen=True, slots=True)
 class StepCount:
-    """The rows of one step's table, sorted by outcome."""
+    """The rows of one step's table, sorted by outcome; `waiting`: for others of their unit."""
 
     step: Step
     due: int = 0
@@ -30,6 +30,7 @@ class StepCount:
     unless: dict[str, int] = field(default_factory=dict)
     held: int = 0
     restricted: int = 0
+    waiting: int = 0
     rows: int = 0
     also: tuple[Also, ...] = ()
 
@@ -37,7 +38,8 @@ class StepCount:
     def datable(self) -> int:
         """Rows whose clock can be read, whether or not they are due."""
         stopped = (*self.kept.values(), *self.blocked.values(), *self.unless.values())
-        return self.due + self.running + self.held + self.restricted + sum(stopped)
+        more = self.held + self.restricted + self.waiting
+        return self.due + self.running + more + sum(stopped)
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ def step_count(
         named["unless"],
         outcomes.get("held:", 0),
         outcomes.get("restricted:", 0),
+        outcomes.get("waits:", 0),
         rows,
         also,
     )

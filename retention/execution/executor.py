@@ -92,6 +92,7 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
         return True
     return (
         step.clock is None
+        or step.unit is not None
         or not step.clock.is_own
         or len(plan.lost_tables(step)) > 1
         or bool(plan.last_masks(step))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from retention.planning.paths import ColumnPath
 from retention.policies.calendar import Cutoff
@@ -33,6 +35,15 @@ class Deadline:
         lines = [cutoff for _, cutoff in self.cutoffs if cutoff is not None]
         return max(lines, key=lambda line: line.instant) if lines else None
 
+    def told(self, zone: ZoneInfo) -> list[str]:
+        """The lines as local times, each with the value that it is for where there is a choice."""
+        return [
+            _shown(line.instant.astimezone(zone))
+            + (f" for {value or 'all others'}" if self.by else "")
+            for value, line in self.cutoffs
+            if line is not None
+        ]
+
     def above(self, other: Deadline) -> bool:
         """TRUE where a row can still be kept by this and be due by the other, on one clock."""
         return any(
@@ -50,3 +61,7 @@ class Deadline:
         for _, mine in self.cutoffs:
             for _, cutoff in other.cutoffs:
                 yield mine, cutoff
+
+
+def _shown(local: datetime) -> str:
+    return local.strftime("%Y-%m-%d %H:%M" if local.second == 0 else "%Y-%m-%d %H:%M:%S")

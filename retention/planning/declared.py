@@ -134,11 +134,14 @@ def _pairing(schema: Schema, table: Table, own: Column, parent: Table, other: Co
         collations = (own.collation if schema.dialect == "mysql" else "", other.collation)
         if schema.dialect == "postgresql" and not own.collation:
             collations = ("", "")
-    return Pairing(_nothing(schema, own), text, whole, collations)
+    return Pairing(nothing_in(schema, own), text, whole, collations)
 
 
-def _nothing(schema: Schema, column: Column) -> tuple[str | int, ...]:
+def nothing_in(schema: Schema, column: Column) -> tuple[str | int, ...]:
     """`''` and 0 refer to no row, whatever rows there are; SQLite holds either in any column."""
+    # an enum of PostgreSQL refuses to be compared with a name that it does not have
+    if schema.dialect == "postgresql" and column.type_text == _ENUM:
+        return ()
     if column.kind is ColumnKind.TEXT:
         return ("",)
     if schema.dialect == "sqlite" and column.kind in (*_NUMBERS, ColumnKind.OTHER):

@@ -17,6 +17,7 @@ from retention.planning.resolving import resolve_policy
 from retention.planning.restricting import with_moved
 from retention.planning.schema import Schema
 from retention.planning.triggers import trigger_warnings
+from retention.planning.unit_checks import unit_faults, unit_warnings
 from retention.planning.unused import circles, unused_tables
 from retention.policies.parse import dotted
 from retention.policies.policy import Policy
@@ -64,8 +65,10 @@ def plan_and_problems(
             *mask_faults(plan),
             *reference_faults(policy, plan),
             *keyless_faults(plan),
+            *unit_faults(plan),
         ]
-        cautions += [*warnings(policy, plan), *mask_warnings(plan), *trigger_warnings(plan)]
+        cautions += [*warnings(policy, plan), *mask_warnings(plan)]
+        cautions += [*trigger_warnings(plan), *unit_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)
     return ordered, tuple(_problems(policy, faults, cautions))
 

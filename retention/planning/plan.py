@@ -20,6 +20,7 @@ from retention.planning.deadlines import Deadline
 from retention.planning.masked_columns import ColumnMask, MaskGroup, grouped
 from retention.planning.paths import Hop
 from retention.planning.schema import Reference, Schema
+from retention.planning.units import Unit
 from retention.planning.unused import LastUse, last_uses, users_of
 from retention.policies.calendar import Cutoff
 from retention.policies.rule import Limits
@@ -77,7 +78,7 @@ class Step:
     the row's other columns from then on; so does `early_when`, its condition. `deadline` None:
     nothing is due by age. `when`: due as soon as it holds, without any clock. `removals`: child
     rows that go once the row is masked. `above`: of a deletion, masks of rows that then only
-    anonymized rows use, if any.
+    anonymized rows use, if any. `unit`: rows that the step takes together or not at all.
     """
 
     rule: str
@@ -98,6 +99,7 @@ class Step:
     early_when: Condition | None = None
     younger: Younger | None = None
     restriction: Restriction | None = None
+    unit: Unit | None = None
 
     @property
     def moves(self) -> bool:
@@ -129,6 +131,13 @@ class Step:
     def name(self) -> str:
         """How a person refers to it: `customers (delete)`."""
         return f"{self.rule} ({self.action})"
+
+
+def with_unit(step: Step, unit: Unit | None) -> Step:
+    """The step over whole units, and its reason that says so."""
+    if unit is None:
+        return step
+    return replace(step, unit=unit, reason=f"{step.reason}; together by {unit.column}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from retention.planning.paths import (
     known_table,
     resolve,
 )
-from retention.planning.plan import Action, Floor, Step, Younger
+from retention.planning.plan import Action, Floor, Step, Younger, with_unit
 from retention.planning.references import Fault, decided_references
 from retention.planning.remembering import remember_step, remembering
 from retention.planning.restricting import (
@@ -32,6 +32,7 @@ from retention.planning.restricting import (
     restriction_of,
 )
 from retention.planning.schema import ColumnKind, Reference, Schema, Table, TableKind
+from retention.planning.units import unit_of
 from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
@@ -111,6 +112,7 @@ class _Resolver:
             self.fault("anonymize", text)
         younger = self._younger()
         floor = self._floor(where, clock, younger)
+        unit = self._try("together", lambda: unit_of(self.schema, self.rule, table))
         self._named_columns(table)
         if self.rule.restrict_after:
             for fault in restrict_faults(self.rule, self.schema, table):
@@ -129,9 +131,8 @@ class _Resolver:
                 if action is Action.DELETE:
                     above = (mask for mask in masks if mask.hops and not mask.hops[-1].down)
                     more = {"above": tuple(above)}
-                self.resolved.steps.append(
-                    replace(step, where=where, unless=unless, younger=younger, **more)
-                )
+                step = replace(step, where=where, unless=unless, younger=younger, **more)
+                self.resolved.steps.append(with_unit(step, unit))
 
     def fault(self, key: str, message: str) -> None:
         """Note a fault under `rules.NAME.key`."""
@@ -286,15 +287,7 @@ class _Resolver:
         told = f"{deadline.words} after {counted}{clock.text}"
         if deadline.latest is None:
             return f"never due: {told}"
-        lines = [
-            self._shown(line) + (f" for {value or 'all others'}" if deadline.by else "")
-            for value, line in deadline.cutoffs
-            if line is not None
-        ]
+        lines = deadline.told(self.policy.timezone)
         zone = self.policy.timezone.key
         zone = f"({zone})" if deadline.by else zone
         return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {zone}"
-
-    def _shown(self, line: Cutoff) -> str:
-        local = line.instant.astimezone(self.policy.timezone)
-        return local.strftime("%Y-%m-%d %H:%M" if local.second == 0 else "%Y-%m-%d %H:%M:%S")

@@ -238,7 +238,7 @@ def _idle_keys(rule: Rule, *, acts: bool) -> Iterator[tuple[str, str]]:
     """Keys that are read by nothing in this rule: whoever wrote them expects that they are."""
     written = rule.model_fields_set
     if not acts:
-        for key in ("unless", "guard", "schedule", "limits"):
+        for key in ("unless", "together", "guard", "schedule", "limits"):
             if key in written:
                 yield key, "a rule that only keeps takes nothing, so this key does nothing"
     if rule.start is None:

@@ -218,6 +218,7 @@ class Rule(BaseModel):
     anonymize: Masks = {}
     restrict: Restrict | None = None
     unless: dict[str, str] = {}
+    together: str | None = None
     missing: list[str | int] = []
     earliest_plausible: Day = date(1990, 1, 1)
     stored_as: StoredAs | None = None

@@ -43,6 +43,7 @@ _OUTCOMES = (
     ("not_started", "Not started", "there is no starting date yet, so no period runs"),
     ("kept", "Kept", "a rule says that they must stay"),
     ("blocked", "Blocked", "other rows that must stay refer to them"),
+    ("waiting", "Waiting", "rows that go with them, all at once, are not due yet or must stay"),
     ("held", "On hold", "a legal hold keeps them, whatever a rule says"),
     ("unless", "Excepted", "an exception written into the rule applies"),
     ("restricted", "Restricted", "their use is restricted, and they may not be erased meanwhile"),

@@ -50,6 +50,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "unless": dict(count.unless),
         "held": count.held,
         "restricted": count.restricted,
+        "waiting": count.waiting,
         "rows": count.rows,
         "also": [
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
@@ -103,6 +104,7 @@ def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:
                         "blocked",
                         "held",
                         "restricted",
+                        "waiting",
                     ),
                     0,
                 ),

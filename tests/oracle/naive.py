@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 Place = tuple[str, int]
 Tables = dict[str, dict[int, Row]]
 FAR_FUTURE = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-KINDS = ("held", "kept", "blocked", "unless")
+KINDS = ("held", "kept", "blocked", "unless", "waits")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"epoch s": 1_000_000, "epoch ms": 1_000, "epoch us": 1}
 _ISO = re.compile(
@@ -177,7 +177,10 @@ class ColumnMask:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: periods are terms, None where there is none; `forever` is a floor without end."""
+    """One rule: periods are terms, None where there is none; `forever` is a floor without end.
+
+    `together` joins rows with equal values there, or, with `along`, rows and those they refer to.
+    """
 
     name: str
     table: str
@@ -191,6 +194,8 @@ class Rule:
     masks: tuple[ColumnMask, ...] = ()
     protects: tuple[Path, ...] = ()
     removals: tuple[Reference, ...] = ()
+    together: str = ""
+    along: Reference | None = None
 
     @property
     def is_floor(self) -> bool:
@@ -289,7 +294,15 @@ class Night:
         return account
 
     def outcome(self, rule: Rule, action: str, key: int) -> str | None:
-        """What becomes of one row; None where the rule does not speak of it."""
+        """What becomes of one row, its unit considered; None where the rule does not speak of it."""
+        found = self._alone(rule, action, key)
+        if found != "due" or not rule.together:
+            return found
+        members = self._members(rule, key)
+        return "due" if all(self._ready(rule, action, member) for member in members) else "waits"
+
+    def _alone(self, rule: Rule, action: str, key: int) -> str | None:
+        """What would become of one row if it had to wait for no other."""
         row = self.now[rule.table][key]
         if not self._selected(rule, row):
             return None
@@ -298,7 +311,7 @@ class Night:
         if state != "due":
             return state
         if action == "delete":
-            stops = self._stops(rule.table, key)
+            stops = self._stops(rule.table, key, self._members(rule, key))
         else:
             stops = {"held"} if (rule.table, key) in self.holds else set()
             if "held" not in stops and self._taken_by_another(rule, key):
@@ -309,6 +322,36 @@ class Night:
             if kind in stops:
                 return kind
         return "due" if action == "delete" else self._masking(rule, key)
+
+    # -- units: rows that go together -----------------------------------------------------------
+
+    def _members(self, rule: Rule, key: int) -> set[int]:
+        """The rows that the rule selects of the row's thread or case file, itself among them."""
+        if not rule.together:
+            return set()
+        rows = self.now[rule.table]
+        value = rows[key][rule.together]
+        if rule.along is None:
+            found = {key} if value in (None, "", 0) else set()
+            found |= {other for other, row in rows.items() if row[rule.together] == value and value}
+        else:
+            found = {key}
+            while True:
+                more = {rows[other][rule.together] for other in found} & set(rows)
+                more |= {other for other, row in rows.items() if row[rule.together] in found}
+                if more <= found:
+                    break
+                found |= more
+        return {other for other in found if self._selected(rule, rows[other])}
+
+    def _ready(self, rule: Rule, action: str, key: int) -> bool:
+        """Nothing more has to happen to this row before its unit may go."""
+        found = self._alone(rule, action, key)
+        if action == "delete" or found == "deleted":
+            return found in ("due", "deleted")
+        own = [mask.path.column for mask in rule.masks if not mask.path.hops]
+        protected = own and all(self._protected(rule.table, key, column) for column in own)
+        return found in ("due", "done", "kept") and not protected
 
     # -- clocks: read as the rows were before the run -------------------------------------------
 
@@ -321,7 +364,8 @@ class Night:
         if term is not None and self._due(rule.clock, starts, term):
             return "due"
         early = action == "anonymize" and rule.delete is not None
-        if early and self._due(rule.clock, starts, rule.delete) and self._early(rule.table, key):
+        stopped = any(self._early(rule.table, one) for one in {key, *self._members(rule, key)})
+        if early and self._due(rule.clock, starts, rule.delete) and stopped:
             return "due"
         return "running" if self._begun(rule.clock, starts) else "not started"
 
@@ -412,13 +456,15 @@ class Night:
             if rule.is_floor and rule.table == table and self._holding(rule, key)
         ]
 
-    def _stops(self, table: str, key: int) -> set[str]:
+    def _stops(self, table: str, key: int, leaving: Collection[int] = ()) -> set[str]:
+        """What keeps a row from leaving; rows of its own table that leave with it do not."""
         stops = {"held"} if (table, key) in self.holds else set()
         if self._floors(table, key):
             stops.add("kept")
         for child, child_key in self._referring(table, key, "delete"):
             stops |= self._stops(child, child_key) | self._own_unless(child, child_key)
-        if any(True for _ in self._referring(table, key, "block")):
+        with_it = {(table, other) for other in leaving}
+        if set(self._referring(table, key, "block")) - with_it:
             stops.add("blocked")
         return stops
 
@@ -435,11 +481,15 @@ class Night:
         """A floor with named columns stops this row's deletion, its own or one below it."""
         if any(floor.protects for floor in self._floors(table, key)):
             return True
-        return any(
-            self._early(*child)
+        below = [
+            child
             for decision in ("delete", "block")
             for child in self._referring(table, key, decision)
-        )
+        ]
+        # a thread's own answers count one step down; its unit sees to the others
+        if any(floor.protects for child in below for floor in self._floors(*child)):
+            return True
+        return any(self._early(*child) for child in below if child[0] != table)
 
     def _taken_by_another(self, rule: Rule, key: int) -> bool:
         """A deletion that comes after the rule's masking takes the row."""

@@ -81,6 +81,7 @@ class Example:
     holds: set[tuple[str, int]] = field(default_factory=set)
     tokens: str = "auto"
     masks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = field(default_factory=lambda: dict(COLUMNS))
 
     @property
     def references(self) -> list[Reference]:
@@ -103,7 +104,7 @@ class Example:
         found = {}
         for table in self.tables:
             columns = ["id INTEGER PRIMARY KEY"]
-            columns += [f"{name} {kinds[engine]} NULL" for name, kinds in COLUMNS.items()]
+            columns += [f"{name} {kinds[engine]} NULL" for name, kinds in self.columns.items()]
             own = [key for key in self.keys if key.reference.table == table]
             columns += [
                 f"{key.reference.column} INTEGER {'NULL' if key.nullable else 'NOT NULL'}"
@@ -361,7 +362,7 @@ def contents(bench: Bench, example: Example) -> Tables:
     """The tables as they stand, times and days as text."""
     found: Tables = {}
     for table in example.tables:
-        names = ["id", *COLUMNS]
+        names = ["id", *example.columns]
         names += [ref.column for ref in example.references if ref.table == table]
         rows = bench.values(f"SELECT {', '.join(names)} FROM {table}")
         found[table] = {
@@ -388,6 +389,7 @@ def summed(count: StepCount) -> dict[str, int]:
         "kept": sum(count.kept.values()),
         "blocked": sum(count.blocked.values()),
         "unless": sum(count.unless.values()),
+        "waits": count.waiting,
     }
     return {kind: number for kind, number in found.items() if number}
 

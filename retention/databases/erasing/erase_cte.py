@@ -16,7 +16,15 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.cte_rows import detached_values, goes_with, note, under
 from retention.databases.erasing.last_users import locks_on_used, unused_deletions
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
-from retention.databases.erasing.system_columns import ADDRESS, OURS, PART, with_system_columns
+from retention.databases.erasing.system_columns import (
+    ADDRESS,
+    OURS,
+    PART,
+    lock_tables,
+    locked_by_us,
+    with_system_columns,
+)
+from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined_to_any, row_of
 from retention.databases.statements.predicates import Predicates
@@ -39,21 +47,24 @@ class CteEraser:
         self.keys = keys
         self.table = plan.schema.tables[step.table]
         self.predicates = Predicates(plan, dialect)
+        self.units = None if step.unit is None else UnitSets(plan, dialect, step)
+        self._is_doomed = self.units.doomed if self.units else partial(self.predicates.doomed, step)
 
     def prepare(self, connection: sa.Connection) -> None:
-        """Nothing to prepare."""
+        """Note the units that are due, where the step takes whole units."""
+        if self.units is not None:
+            self.units.prepare(connection)
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
-        for name in self.plan.tables_to_lock(self.step):
-            quote = connection.dialect.identifier_preparer.format_table
-            table = sa.Table(
-                self.plan.schema.tables[name].bare_name,
-                sa.MetaData(),
-                schema=self.plan.schema.tables[name].schema,
-            )
-            connection.exec_driver_sql(f"LOCK TABLE {quote(table)} IN SHARE ROW EXCLUSIVE MODE")
+        lock_tables(connection, self.plan, self.step)
+        if self.units is not None:
+            if not self.units.gather(connection, window, most):
+                return Taken()
+            window, most = self.units, None
         if not connection.execute(self.lock(window)).scalar_one():
             return Taken()
+        while self.units is not None and not self.units.settled(connection, locked_by_us):
+            connection.execute(self.lock(window))
         for query in locks_on_used(self.plan, self.step, window):
             connection.execute(query)
         return self._read(connection.execute(self.statement(window, most)).fetchall())
@@ -64,7 +75,7 @@ class CteEraser:
         locked = (
             sa.select(sa.literal_column("1").label("one"))
             .select_from(row)
-            .where(window.holds(row), self.predicates.doomed(self.step, row))
+            .where(window.holds(row), self._is_doomed(row))
             .order_by(*(row.c[name] for name in self.table.key))
             .with_for_update(of=row)
             .subquery("locked")
@@ -91,8 +102,8 @@ class CteEraser:
         columns = [row.c[name] for name in set_columns(self.plan, self.table)]
         query = (
             sa.select(*columns, row.c["ctid"].label(ADDRESS), row.c["tableoid"].label(PART))
-            .where(window.holds(row), self.predicates.doomed(self.step, row))
-            .where(row.c["xmax"] == sa.literal_column(OURS))
+            .where(window.holds(row), self._is_doomed(row))
+            .where(locked_by_us(row))
         )
         if most is not None:
             query = query.order_by(*(row.c[name] for name in self.table.key)).limit(most)

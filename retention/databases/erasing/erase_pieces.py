@@ -31,7 +31,7 @@ _STOPPED = -1
 class OwnStops(Predicates):
     """The decisions of a plan without the rows that would go along: those are followed here."""
 
-    def stops(self, table: str, row: Row) -> list[Stop]:
+    def stops(self, table: str, row: Row, step: Step | None = None) -> list[Stop]:
         """What keeps the row itself from leaving."""
         return grouped(self.own_stops(table, row))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,17 +11,21 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.making import fill, make_temporary
+from retention.databases.erasing.noting import note_keys
+from retention.databases.erasing.parting import part
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
+from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, detached, is_true, joined_to_any, row_of
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.plan import Action, Plan, Step
-from retention.planning.schema import Reference, Table
+from retention.planning.schema import Reference
 
 LOCKED = "retention_locked"
 
@@ -42,6 +47,7 @@ class SetEraser:
         self.members = self._members()
         sets = {name: self._temporary(name) for name in plan.taken_tables(step)}
         self.unused = UnusedSets(plan, dialect, step, sets, self._set_down)
+        self.units = None if step.unit is None else UnitSets(plan, dialect, step)
 
     def _members(self) -> dict[str, str]:
         """Tables whose rows are set down, parents first, with the temporary table of each."""
@@ -50,6 +56,8 @@ class SetEraser:
 
     def prepare(self, connection: sa.Connection) -> None:
         """Make the temporary tables, typed like the columns they hold."""
+        if self.units is not None:
+            self.units.prepare(connection)
         wanted = [*self.members.items(), *self.unused.names]
         if self.locks_rows:
             wanted.append((LOCKED, LOCKED))
@@ -97,24 +105,41 @@ class SetEraser:
     def _decide(self, connection: sa.Connection, window: Window, most: int | None) -> int:
         row = row_of(self.table)
         columns = set_columns(self.plan, self.table)
+        if self.units is not None:
+            if not self.units.gather(connection, window, most):
+                return 0
+            window, most = self.units, None
         due = sa.select(*(row.c[name] for name in columns)).where(
-            window.holds(row), self.predicates.doomed(self.step, row)
+            window.holds(row), self._to_be_taken(row)
         )
         target = self._temporary(self.step.table)
         if self.locks_rows:
             locked = self._temporary(LOCKED)
-            if not fill(connection, locked, columns, due.with_for_update()):
+            if not self._lock_rows(connection, due):
                 return 0
+            while self.units is not None and not self.units.settled(connection, self._locked):
+                self._lock_rows(connection, due)
             same = sa.and_(*(row.c[name] == locked.c[name] for name in self.table.key))
             due = (
                 sa.select(*(row.c[name] for name in columns))
                 .select_from(row)
                 .join(locked, same)
-                .where(self.predicates.doomed(self.step, row))
+                .where(self._to_be_taken(row))
             )
         if most is not None:
             due = due.order_by(*(row.c[name] for name in self.table.key)).limit(most)
         return fill(connection, target, columns, due)
+
+    def _to_be_taken(self, row: Row) -> Truth:
+        return self.units.doomed(row) if self.units else self.predicates.doomed(self.step, row)
+
+    def _lock_rows(self, connection: sa.Connection, due: sa.Select[Any]) -> int:
+        locked = self._temporary(LOCKED)
+        connection.execute(sa.delete(locked))
+        return fill(connection, locked, set_columns(self.plan, self.table), due.with_for_update())
+
+    def _locked(self, row: Row) -> Truth:
+        return within(row, self.table.key, self._temporary(LOCKED), self.table.key)
 
     def _set_down_children(self, connection: sa.Connection) -> None:
         for name, references in self.plan.gone_with(self.step).taken.items():
@@ -192,6 +217,7 @@ class SetEraser:
             row = row_of(self.plan.schema.tables[name])
             doomed = self._temporary(name)
             key = self.plan.schema.tables[name].key
+            part(connection, self.plan, name, partial(self._set_down, name))
             if self.locks_rows and key:
                 same = sa.and_(*(row.c[column] == doomed.c[column] for column in key))
                 statement = sa.delete(row).where(same)
@@ -224,7 +250,7 @@ class SetEraser:
             reached = self._reached(connection, group, row)
             condition = sa.and_(reached, self.predicates.any_to_mask(group.masks, row))
             if self.keys and table.key and not own:
-                self._note_child_keys(connection, table, row, condition, taken)
+                note_keys(connection, self.plan, self.dialect, (row, table), condition, taken)
             self._update(connection, row, condition, group.masks, taken)
 
     def _update(
@@ -250,7 +276,7 @@ class SetEraser:
             left = self.unused.leaving.left_anonymous(use, row, self.step.rule)
             condition = sa.and_(left, self.predicates.any_to_mask(masks, row))
             if self.keys and table.key:
-                self._note_child_keys(connection, table, row, condition, taken)
+                note_keys(connection, self.plan, self.dialect, (row, table), condition, taken)
             self._update(connection, row, condition, masks, taken)
 
     def _lock(self, connection: sa.Connection, row: Row, condition: Truth) -> None:
@@ -272,16 +298,3 @@ class SetEraser:
 
     def _is_doomed(self, row: Row) -> Truth:
         return self._set_down(self.step.table, row)
-
-    def _note_child_keys(
-        self, connection: sa.Connection, table: Table, row: Row, condition: Truth, taken: Taken
-    ) -> None:
-        columns = key_columns(
-            self.dialect, table, row, self.plan.guard_of(table.name), as_text=False
-        )
-        query: sa.Select[Any] = sa.select(*columns).where(condition)
-        if self.locks_rows:
-            query = query.with_for_update()
-        rows = connection.execute(query).fetchall()
-        if rows:
-            taken.keys.setdefault(table.name, []).extend(keys_of(table, rows))

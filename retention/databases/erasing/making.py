@@ -22,11 +22,12 @@ def make_temporary(
     *,
     known: bool = False,
     numbered: str = "",
+    lasting: bool = False,
 ) -> None:
     """An empty temporary table with these columns of `table`, in place of one of that name.
 
     `known`: rows are looked up in it by their identity. `numbered`: a further column of numbers. On
-    PostgreSQL it is empty again after each transaction.
+    PostgreSQL it is empty again after each transaction, unless it is `lasting`.
     """
     row, engine = row_of(table), connection.dialect.name
     found: list[sa.ColumnElement[Any]] = [row.c[column] for column in columns]
@@ -37,7 +38,7 @@ def make_temporary(
     shape = like.compile(connection, compile_kwargs={"literal_binds": True})
     key = ", ".join(map(connection.dialect.identifier_preparer.quote, table.identity))
     inside = f" (PRIMARY KEY ({key}))" if engine == "mysql" and key else ""
-    kept = " ON COMMIT DELETE ROWS" if engine == "postgresql" else ""
+    kept = " ON COMMIT DELETE ROWS" if engine == "postgresql" and not lasting else ""
     place = _PLACE.get(engine, "")
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {place}{name}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name}{inside}{kept} AS {shape}")

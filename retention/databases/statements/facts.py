@@ -38,7 +38,7 @@ class Facts:
         self.reach = Reach(plan.schema, alive)
         self.conditions = ConditionSql(dialect, plan.schema, alive)
 
-    def _selected(self, step: Step | Floor, row: Row) -> Truth | None:
+    def selected(self, step: Step | Floor, row: Row) -> Truth | None:
         """TRUE for the rows the rule speaks of; None where it speaks of all."""
         selected = self.conditions.selects(row, step.where)
         if step.younger is None:
@@ -91,7 +91,7 @@ class Facts:
 
     def holding(self, floor: Floor, row: Row) -> Truth:
         """TRUE while the floor keeps the row; a start that is missing or undecidable protects."""
-        selected = self._selected(floor, row)
+        selected = self.selected(floor, row)
         if floor.clock is None or floor.deadline.forever:
             return all_of(selected)
         reached = is_true(self._by_deadline(floor.clock, row, floor.deadline))

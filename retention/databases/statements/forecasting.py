@@ -71,7 +71,15 @@ def count_first_due(
 
 
 def _first_due(unstopped: Unstopped, steps: Sequence[Step], row: Row) -> Expression:
-    """The number of the first step that takes the row; `where` and masks are looked at once."""
+    """The number of the first step that takes the row; NULL where none does."""
+    applies, first = first_due(unstopped, steps, row)
+    return first if applies is None else sa.case((applies, first), else_=sa.null())
+
+
+def first_due(
+    unstopped: Unstopped, steps: Sequence[Step], row: Row
+) -> tuple[Truth | None, Expression]:
+    """Whether the steps speak of the row and have work on it, looked at once; the first, by clock."""
     step = steps[0]
     applies = unstopped.conditions.selects(row, step.where)
     if step.action is Action.ANONYMIZE:
@@ -83,7 +91,7 @@ def _first_due(unstopped: Unstopped, steps: Sequence[Step], row: Row) -> Express
         first = _searched(tests)
     else:
         first = sa.case(*((test, _number(at)) for at, test in tests), else_=sa.null())
-    return first if applies is None else sa.case((applies, first), else_=sa.null())
+    return applies, first
 
 
 def _changing(steps: Sequence[Step]) -> Iterator[int]:
@@ -97,7 +105,8 @@ def _changing(steps: Sequence[Step]) -> Iterator[int]:
 
 
 def _clock_only(step: Step) -> Step:
-    return replace(step, action=Action.DELETE, where=None, unless=(), masks=(), early=None)
+    alone = replace(step, action=Action.DELETE, where=None, unless=(), masks=(), early=None)
+    return replace(alone, unit=None)
 
 
 def _searched(tests: Sequence[tuple[int, Truth]]) -> Expression:

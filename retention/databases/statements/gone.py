@@ -6,7 +6,7 @@ however many rules work on one another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,9 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, any_of, is_true, row_of
 from retention.databases.statements.circles import Circle
 from retention.databases.statements.last_parents import goes_along
-from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.outcomes import Outcomes
 from retention.databases.statements.rows import Alive, Reach, all_alive
+from retention.databases.statements.units import Naming
 from retention.databases.statements.unused import Leaving
 from retention.databases.taking import set_columns
 from retention.planning.circles import circle_of
@@ -26,8 +27,6 @@ from retention.planning.paths import turned
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Reference, Table
 from retention.planning.unused import LastUse
-
-Naming = Callable[[str, Table, sa.Select[Any]], sa.CTE]
 
 
 class GoneSets:
@@ -47,16 +46,20 @@ class GoneSets:
         self._unused: dict[tuple[int, str], sa.CTE] = {}
         self._leaving: dict[int, Leaving] = {}
         self._pieces: dict[tuple[int, tuple[str, ...]], tuple[Circle, sa.CTE]] = {}
-        self._predicates: dict[int, Predicates] = {}
+        self._predicates: dict[int, Outcomes] = {}
 
-    def predicates(self, index: int) -> Predicates:
+    def predicates(self, index: int) -> Outcomes:
         """The decisions of the step at `index`, after the steps before it."""
         if index not in self._predicates:
             masked = partial(self._masked_before, index)
-            self._predicates[index] = Predicates(
-                self.plan, self.dialect, self.alive(index), self._taken_by, masked
+            alive, naming = self.alive(index), partial(self._unit_set, index)
+            self._predicates[index] = Outcomes(
+                self.plan, self.dialect, alive, self._taken_by, masked, naming
             )
         return self._predicates[index]
+
+    def _unit_set(self, index: int, name: str, table: Table, query: sa.Select[Any]) -> sa.CTE:
+        return self._naming(f"{self.prefix}{name}_{index}", table, query)
 
     def alive(self, index: int) -> Alive:
         """Leaves out the rows that the steps before `index` take."""

@@ -73,6 +73,13 @@ class Masking(Facts):
             )
         )
 
+    def wholly_protected(self, step: Step, row: Row) -> Truth:
+        """TRUE while floors protect all that the step masks in the row itself."""
+        found = [self.protected(mask, row) for mask in step.masks if not mask.hops]
+        if not found or any(test is None for test in found):
+            return sa.false()
+        return all_of(*(is_true(test) for test in found if test is not None))
+
     def masks_at(self, step: Step, hops: tuple[Hop, ...]) -> list[ColumnMask]:
         """The step's masks for the rows at the end of `hops`."""
         return [mask for mask in step.masks if mask.hops == hops]

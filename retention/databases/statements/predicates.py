@@ -1,7 +1,7 @@
 """What becomes of a row, as SQL: the one place where the rules' precedence is written.
 
-`outcome` sorts every row for the preview; `doomed` is the same decision as a condition, for the
-statement that acts. Both are built from the same parts, so a preview cannot promise other rows
+`Outcomes.outcome` sorts every row for the preview; `doomed` is the same decision as a condition, for
+the statement that acts. Both are built from the same parts, so a preview cannot promise other rows
 than a run takes. The preview passes an `alive` that leaves out what earlier steps take.
 """
 
@@ -19,7 +19,6 @@ from retention.databases.sql import (
     Truth,
     all_of,
     any_of,
-    bind,
     is_true,
 )
 from retention.databases.statements.freed import Freed
@@ -28,6 +27,7 @@ from retention.databases.statements.remember_sql import RememberSql
 from retention.databases.statements.rows import Alive, all_alive
 from retention.databases.statements.stopping import Stopping
 from retention.databases.statements.stops import Stop
+from retention.databases.statements.units import Naming
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.plan import Action, Plan, Step
 
@@ -42,8 +42,9 @@ class Predicates(Stopping):
         alive: Alive = all_alive,
         taken: Callable[[Step, Row], Truth] | None = None,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
+        naming: Naming | None = None,
     ) -> None:
-        super().__init__(plan, dialect, alive, masked)
+        super().__init__(plan, dialect, alive, masked, naming)
         self.taken = taken or (lambda step, row: is_true(self.doomed(step, row)))
         self.remembering = RememberSql(plan, dialect, self.taken)
 
@@ -51,35 +52,21 @@ class Predicates(Stopping):
         """TRUE for the rows the step takes, as one condition that an index can serve."""
         if step.action is Action.REMEMBER:
             return self.remembering.due(step, row)
-        parts: list[Expression | None] = [self._selected(step, row)]
+        return self._unstopped(step, row, self.stops_of(step, row))
+
+    def doomed_alone(self, step: Step, row: Row) -> Truth:
+        """TRUE for the rows the step would take if none had to wait for others of its unit."""
+        return self._unstopped(step, row, self.own_stops_of(step, row))
+
+    def _unstopped(self, step: Step, row: Row, stops: list[Stop]) -> Truth:
+        parts: list[Expression | None] = [self.selected(step, row)]
         parts.append(self._reached(step, row))
-        parts += [sa.not_(stop) for _, _, stop in self.stops_of(step, row)]
+        parts += [sa.not_(stop) for _, _, stop in stops]
         if step.action is Action.ANONYMIZE:
             parts.append(self.unmasked(step, row))
         if step.action is Action.RESTRICT:
             parts.append(self.unrestricted(step, row))
         return all_of(*parts)
-
-    def outcome(self, step: Step, row: Row) -> Expression:
-        """What becomes of the row under this step, as text; NULL where the rule does not apply."""
-        if step.action is Action.REMEMBER:
-            return sa.case((is_true(self.remembering.due(step, row)), bind("due")), else_=sa.null())
-        whens: list[tuple[Truth, Expression]] = []
-        selected = self._selected(step, row)
-        if selected is not None:
-            whens.append((sa.not_(selected), sa.null()))
-        gone = self.alive(step.table, row)
-        if gone is not None:
-            whens.append((sa.not_(gone), sa.null()))
-        whens.append((is_true(self._reached(step, row)), self._reached_outcome(step, row)))
-        if step.clock is None:
-            return sa.case(*whens, else_=bind("running"))
-        if step.has_listed_years:
-            whens.append((self._doubtful(step, row), bind("undecidable")))
-        started = is_true(self._sql(step.clock).before(row, self.plan.now))
-        whens.append((started, bind("running")))
-        whens.append((self._doubtful(step, row), bind("undecidable")))
-        return sa.case(*whens, else_=bind("not started"))
 
     def remembered(self, step: Step, row: Row) -> dict[str, Expression]:
         """What an UPDATE sets to write the start down."""
@@ -87,26 +74,6 @@ class Predicates(Stopping):
         assert step.clock.remembered is not None
         kept = kept_columns(self.plan.schema.tables[step.table], row)
         return {**kept, step.clock.remembered.path.column: self.remembering.value(step, row)}
-
-    def _reached_outcome(self, step: Step, row: Row) -> Expression:
-        """What becomes of a row whose period is over: stopped by something, or due."""
-        whens: list[tuple[Truth, Expression]] = [
-            (stop, bind(f"{kind}:{name}")) for kind, name, stop in self.stops_of(step, row)
-        ]
-        if step.action is Action.ANONYMIZE:
-            whens += self._masking_outcomes(step, row)
-        if step.action is Action.RESTRICT:
-            whens.append((sa.not_(self.unrestricted(step, row)), bind("restricted:")))
-        return sa.case(*whens, else_=bind("due")) if whens else bind("due")
-
-    def _masking_outcomes(self, step: Step, row: Row) -> Iterator[tuple[Truth, Expression]]:
-        yield self.unmasked(step, row), bind("due")
-        for floor in self.plan.floors:
-            covers = any(self._covers(floor, mask) for mask in step.masks if not mask.hops)
-            if covers:
-                protected = self._protecting(floor, step.table, row, None)
-                yield all_of(self._differs(step, row), protected), bind(f"kept:{floor.rule}")
-        yield sa.true(), bind("done")
 
     # -- clocks -----------------------------------------------------------------------------------
 
@@ -116,22 +83,52 @@ class Predicates(Stopping):
         found: list[Truth] = []
         if step.clock is not None and step.deadline is not None:
             found.append(self._by_deadline(step.clock, row, step.deadline))
-        stopped = partial(self._stopped_by_protection, step.table, row)
+        stopped = partial(self._stopped_by_protection, step, row)
         if step.clock is not None and step.early is not None:
             found.append(all_of(self._by_deadline(step.clock, row, step.early), stopped()))
         if step.early_when is not None:
             found.append(all_of(self.conditions.holds(row, step.early_when), stopped()))
         return found[0] if len(found) == 1 else any_of(*found)
 
-    def _stopped_by_protection(self, table: str, row: Row) -> Truth:
-        return any_of(*(stop for _, _, stop in self._protecting_stops(table, row)))
+    def _stopped_by_protection(self, step: Step, row: Row) -> Truth:
+        """TRUE where floors with named columns stop the deletion of the row, or of its unit."""
+
+        def stopped(member: Row) -> Truth:
+            return any_of(*(stop for _, _, stop in self._protecting_stops(step.table, member)))
+
+        if step.unit is None or not any(floor.protects for floor in self.plan.floors):
+            return stopped(row)
+        return any_of(stopped(row), self.units.share_with(step, row, "protected", stopped))
+
+    # -- units --------------------------------------------------------------------------------------
+
+    def waits(self, step: Step, row: Row) -> Truth:
+        """TRUE where another member of the row's unit is not due yet, or is stopped."""
+        return self.units.share_with(
+            step, row, "waiting", lambda member: sa.not_(self.ready(step, member))
+        )
+
+    def ready(self, step: Step, row: Row) -> Truth:
+        """TRUE for a member of a unit whose time has come, and which nothing stops."""
+        stops, leaving = list[Truth](), list[Truth]()
+        for kind, _, stop in self.own_stops_of(step, row):
+            (leaving if kind in ("deleted", "anonymized") else stops).append(is_true(stop))
+        if step.action is Action.ANONYMIZE:
+            stops.append(self.wholly_protected(step, row))
+        due = all_of(is_true(self._reached(step, row)), *map(sa.not_, stops))
+        return is_true(any_of(due, *leaving))
 
     # -- what stops a row -------------------------------------------------------------------------
 
     def stops_of(self, step: Step, row: Row) -> list[Stop]:
         """Everything that stops this step for the row: (kind, name, condition)."""
+        found = self.own_stops_of(step, row)
+        return found if step.unit is None else [*found, ("waits", "", self.waits(step, row))]
+
+    def own_stops_of(self, step: Step, row: Row) -> list[Stop]:
+        """What stops the step for the row itself, whatever it shares a unit with."""
         if step.action is Action.DELETE:
-            found = self.stops(step.table, row)
+            found = self.stops(step.table, row, step)
         elif step.action is Action.ANONYMIZE:
             found = self._held(step.table, row) + self._taken_instead(step, row)
         else:
@@ -177,7 +174,7 @@ class Predicates(Stopping):
                 column = table.columns[mask.column]
                 differs = self.masks.differs(row, table, column, mask.mask)
                 left.append(all_of(protected, is_true(differs)))
-        return all_of(self._selected(step, row), reached, *stops, sa.not_(any_of(*left)))
+        return all_of(self.selected(step, row), reached, *stops, sa.not_(any_of(*left)))
 
     def _protecting_stops(self, table: str, row: Row) -> Iterator[Stop]:
         """Floors with named columns that stop a deletion of this row, its own or its children's."""
@@ -225,5 +222,5 @@ class Predicates(Stopping):
         for kind, _, stop in self.stops_of(step, row):
             (deleted if kind == "deleted" else stops).append(stop)
         fixed = sa.not_(is_true(self.any_to_mask(self.masks_at(step, ()), row)))
-        parts = (self._selected(step, row), is_true(self._reached(step, row)), fixed)
+        parts = (self.selected(step, row), is_true(self._reached(step, row)), fixed)
         return any_of(all_of(*parts, *(sa.not_(stop) for stop in stops)), *deleted)

@@ -13,8 +13,9 @@ from retention.databases.statements.masking import Masking
 from retention.databases.statements.rows import Alive, all_alive
 from retention.databases.statements.stand_ins import stands_in
 from retention.databases.statements.stops import Stop, grouped
+from retention.databases.statements.units import Naming, Units
 from retention.planning.masked_columns import ColumnMask
-from retention.planning.plan import Plan
+from retention.planning.plan import Plan, Step
 from retention.planning.schema import Reference
 
 _Stopped = tuple[Circle, list[tuple[str, str]], sa.CTE | None]
@@ -33,14 +34,19 @@ class Stopping(Masking):
         dialect: Dialect,
         alive: Alive = all_alive,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
+        naming: Naming | None = None,
     ) -> None:
         super().__init__(plan, dialect, alive, masked)
+        self.units = Units(plan, alive, self.selected, naming)
         self._followed: dict[frozenset[str], _Stopped] = {}
 
-    def stops(self, table: str, row: Row) -> list[Stop]:
-        """What keeps a row of `table` from leaving: holds, floors, blocks, its children's too."""
+    def stops(self, table: str, row: Row, step: Step | None = None) -> list[Stop]:
+        """What keeps a row of `table` from leaving: holds, floors, blocks, its children's too.
+
+        Rows that `step` takes together do not block one another.
+        """
         children = self._children_stops(table, row, ())
-        return grouped([*self._keeps(table, row), *children, *self._blocks(table, row)])
+        return grouped([*self._keeps(table, row), *children, *self._blocks(table, row, step)])
 
     def own_stops(self, table: str, row: Row) -> list[Stop]:
         """What keeps a row from leaving whatever would go with it: holds, floors, blocks."""
@@ -51,10 +57,10 @@ class Stopping(Masking):
         kept = [("kept", floor.rule, self.holding(floor, row)) for floor in floors]
         return [*self._held(table, row), *kept]
 
-    def _blocks(self, table: str, row: Row) -> list[Stop]:
+    def _blocks(self, table: str, row: Row, step: Step | None = None) -> list[Stop]:
         found = [
-            ("blocked", reference.label, self.reach.referring(row, reference, lambda _: None))
-            for reference in self.plan.referring(table, "block")
+            ("blocked", reference.label, self.reach.referring(row, reference, stays))
+            for reference, stays in self.units.blocking(table, row, step)
         ]
         return found + [
             ("blocked", reference.label, standing)
@@ -67,7 +73,7 @@ class Stopping(Masking):
         for step in self.plan.steps:
             if step.table != table:
                 continue
-            selected = self._selected(step, row)
+            selected = self.selected(step, row)
             found += [
                 ("unless", name, all_of(selected, self.conditions.stops(row, condition)))
                 for name, condition in step.unless

@@ -67,6 +67,9 @@ def may_have_been_freed(plan: Plan, position: int, changes: Sequence[Change]) ->
     step = plan.steps[position]
     if any(change.moved and change.table == step.table for change in changes):
         return True
+    beside = (change for change in later if change.table == step.table)
+    if step.unit is not None and any(change.position > position for change in beside):
+        return True
     return any(_touches(plan, path, changes) for path in _clock_paths(plan, step)) or any(
         _touches(plan, path, later) for path in _other_paths(plan, step)
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from retention.databases.statements.recounting import PlainRows, RowKey, Texts
 from retention.execution.recounting.below import kept_by_rows_below, parents_below
+from retention.execution.recounting.protected import protected_from_deletion, protecting
 from retention.execution.recounting.times import (
     DueDates,
     Readings,
@@ -17,6 +19,7 @@ from retention.execution.recounting.times import (
     is_younger,
     start_of,
 )
+from retention.execution.recounting.units import referred_from_outside, sharing
 from retention.planning.clocks import UNITS, Clock, ClockColumn
 from retention.planning.deadlines import Deadline
 from retention.planning.paths import Hop
@@ -66,18 +69,38 @@ class Judge:
         return self._selected(step, due)
 
     def stopped(self, step: Step, keys: Keys) -> Keys:
-        """The rows that are kept, held, blocked or excepted from the step."""
+        """The rows that are kept, held, blocked or excepted from the step, or wait for their unit."""
+        found = self._stopped_alone(step, keys)
+        if step.unit is None:
+            return found
+        unready = partial(self._unready, step)
+        return found | sharing(self.rows, step.table, step.unit, keys - found, unready)
+
+    def _unready(self, step: Step, keys: Keys) -> Keys:
+        """Those of the rows that the rule selects for which the others of their unit wait."""
+        due = self.due(step, keys)
+        ready = due - self._stopped_alone(step, due)
+        masks = [mask for mask in step.masks if not mask.hops]
+        protected = set(ready) if masks and step.action is Action.ANONYMIZE else set()
+        for mask in masks:
+            protected &= protecting(self.plan, self.rows, self.keeping, mask, ready)
+        return self._selected(step, keys) - (ready - protected)
+
+    def _stopped_alone(self, step: Step, keys: Keys) -> Keys:
         if step.action is Action.DELETE:
-            found = self.kept_from_leaving(step.table, keys)
+            found = self.kept_from_leaving(step.table, keys, step=step)
         else:
             found = self.rows.held(step.table, list(keys))
         for _, condition in step.unless:
             found |= self.rows.excepted(step.table, keys - found, condition)
         return found
 
-    def kept_from_leaving(self, table: str, keys: Keys) -> Keys:
-        """The rows that a hold, a floor or a block stops, their own or that of a row below them."""
-        found = self._kept_itself(table, keys)
+    def kept_from_leaving(self, table: str, keys: Keys, step: Step | None = None) -> Keys:
+        """The rows that a hold, a floor or a block stops, their own or that of a row below them.
+
+        Rows that `step` takes together do not block one another.
+        """
+        found = self._kept_itself(table, keys, step)
         parents = parents_below(self.plan, self.rows, table, keys - found)
         return found | kept_by_rows_below(parents, self._kept_below, table)
 
@@ -86,13 +109,20 @@ class Judge:
         found = self._kept_itself(table, keys)
         return found | self._excepted_children(table, keys - found)
 
-    def _kept_itself(self, table: str, keys: Keys) -> Keys:
+    def _kept_itself(self, table: str, keys: Keys, step: Step | None = None) -> Keys:
         found = self.rows.held(table, list(keys))
         for floor in self.plan.floors_on(table):
             found |= self.keeping(floor, keys - found)
         for reference in self.plan.referring(table, "block"):
-            found |= self.rows.referred(reference, keys - found)
+            found |= self._blocked(reference, keys - found, step)
         return found | self.standing_in(table, keys - found)
+
+    def _blocked(self, reference: Reference, keys: Keys, step: Step | None) -> Keys:
+        """The rows to which others refer; not counting those that `step` takes together with them."""
+        if step is None or step.unit is None or reference.table != reference.parent:
+            return self.rows.referred(reference, keys)
+        selected = partial(self._selected, step)
+        return referred_from_outside(self.rows, reference, step.unit, keys, selected)
 
     def standing_in(self, table: str, keys: Keys) -> Keys:
         """The rows to which detached rows refer from then on: they stand for all who left."""
@@ -143,29 +173,25 @@ class Judge:
             found = self._over(step.rule, name, step.table, keys, step.clock, step.deadline)
         if step.early_when is not None:
             late = self.rows.due_when(step.table, keys - found, step.early_when)
-            found |= self._protected_from_deletion(step.table, late)
+            found |= self._protected_from_deletion(step, late)
         if step.clock is not None and step.early is not None:
             late = self._over(
                 step.rule, "delete_after", step.table, keys - found, step.clock, step.early
             )
-            found |= self._protected_from_deletion(step.table, late)
+            found |= self._protected_from_deletion(step, late)
         return found
 
-    def _protected_from_deletion(self, table: str, keys: Keys) -> Keys:
-        """Rows whose deletion a floor with named columns stops, here or one reference below."""
-        found: Keys = set()
-        for floor in self.plan.floors:
-            if not floor.protects:
-                continue
-            if floor.table == table:
-                found |= self.keeping(floor, keys)
-            for decision in ("delete", "block"):
-                for reference in self.plan.referring(table, decision):
-                    if reference.table == floor.table:
-                        pairs = self.rows.ends(table, keys, (_down(reference),))
-                        kept = self.keeping(floor, {child for _, child in pairs})
-                        found |= {parent for parent, child in pairs if child in kept}
-        return found
+    def _protected_from_deletion(self, step: Step, keys: Keys) -> Keys:
+        """Rows whose deletion a floor with named columns stops, their own or their unit's."""
+        found = protected_from_deletion(self.plan, self.rows, self.keeping, step.table, keys)
+        if step.unit is None:
+            return found
+
+        def protected(members: Keys) -> Keys:
+            selected = self._selected(step, members)
+            return protected_from_deletion(self.plan, self.rows, self.keeping, step.table, selected)
+
+        return found | sharing(self.rows, step.table, step.unit, keys, protected)
 
     def _over(
         self, rule: str, name: str, table: str, keys: Keys, clock: Clock, deadline: Deadline

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from retention.databases.statements.recounting import RowKey, Texts
 from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.masks import can_be_read, is_masked
+from retention.execution.recounting.protected import protecting
 from retention.execution.recounting.verdict import Fault, Finding, StepRecount
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop, turned
@@ -92,23 +93,9 @@ class Masks:
                 for key, line in texts.items()
                 if key not in held and not _is_done(mask, columns, line)
             }
-            found[mask] = open_ - self._protected(mask, open_)
-        return found
-
-    def _protected(self, mask: ColumnMask, keys: Keys) -> Keys:
-        """The rows in which a floor protects the column."""
-        found: Keys = set()
-        for floor in self.plan.floors:
-            if not floor.protects and floor.table == mask.table:
-                found |= self.judge.keeping(floor, keys)
-            for hops, column in floor.protects:
-                target = hops[-1].target if hops else floor.table
-                if (target, column) != (mask.table, mask.column):
-                    continue
-                back = tuple(Hop(hop.reference, not hop.down) for hop in reversed(hops))
-                pairs = self.judge.rows.ends(mask.table, keys, back)
-                keeping = self.judge.keeping(floor, {owner for _, owner in pairs})
-                found |= {key for key, owner in pairs if owner in keeping}
+            found[mask] = open_ - protecting(
+                self.plan, self.judge.rows, self.judge.keeping, mask, open_
+            )
         return found
 
     def _can_be_read(self, mask: ColumnMask) -> bool:
