@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+PLACED = frozenset({"pgbackrest", "command"})
+"""The kinds of sets whose copies may know their place in a server's log."""
+
 MARGIN = timedelta(minutes=15)
 """How far the clocks of two machines may be apart where nothing better than a clock is known."""
 

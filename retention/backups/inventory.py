@@ -12,6 +12,7 @@ from retention.backups.contents import Content
 from retention.backups.copy import BackupCopy, Inventory, missing_links
 from retention.backups.tools import ListingFailed
 from retention.connections import engine_for, expand, sqlite_file
+from retention.errors import UsageError
 from retention.policies.backups import BackupSettings
 from retention.policies.calendar import Stage, Term
 from retention.policies.policy import Policy
@@ -66,7 +67,7 @@ def listing(place: Place, observed_at: datetime) -> Listing:
     found = Listing(Inventory((), False, observed_at))
     try:
         copies = [_with_end(place, copy) for copy in _copies(place, found.read)]
-    except ListingFailed as failure:
+    except (ListingFailed, UsageError) as failure:
         found.inventory = Inventory((), False, observed_at, str(failure))
         return found
     why = _not_whole(copies)

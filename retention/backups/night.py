@@ -22,6 +22,9 @@ from retention.errors import RetentionError, gravest
 from retention.ledger.store import Ledger
 from retention.policies.policy import Policy
 
+Lasts = dict[int, dict[str, Batch]]
+"""The last batch of each database after an entry: the ledger is walked once for all sets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -59,17 +62,20 @@ def purge_copies(work: Work) -> list[SetNight]:
     records = Records(work.ledger, work.run_id)
     known = records.obligations()
     found = []
+    lasts: Lasts = {}
     for name in work.policy.backups:
         own = [duty for duty in known if duty.backups == name]
-        found.append(_one_set(work, records, name, own))
+        found.append(_one_set(work, records, name, own, lasts))
     return found + list(_orphans(work, records, known))
 
 
-def _one_set(work: Work, records: Records, name: str, known: list[Obligation]) -> SetNight:
+def _one_set(
+    work: Work, records: Records, name: str, known: list[Obligation], lasts: Lasts
+) -> SetNight:
     night = SetNight(name)
     try:
         place = place_of(work.policy, work.folder, work.ledger, name)
-        duties = [*known, *_newly_opened(work, records, place, known)]
+        duties = [*known, *_newly_opened(work, records, place, known, lasts)]
         if place.settings.kind == "declared":
             after = [_declared(place, duty, work.as_of) for duty in duties]
         else:
@@ -92,7 +98,8 @@ def place_of(policy: Policy, folder: Path, ledger: Ledger, name: str) -> Place:
     ids: dict[str, frozenset[str]] = {}
     for database_id, database in ledger.databases().items():
         ids[database] = ids.get(database, frozenset()) | {database_id}
-    return Place(name, policy, folder, ids, Records(ledger).read_before(name))
+    known = Records(ledger).read_before(name) if policy.backups[name].kind == "files" else {}
+    return Place(name, policy, folder, ids, known)
 
 
 def _listed(work: Work, records: Records, place: Place) -> Listing:
@@ -120,7 +127,7 @@ def _read(found: Listing) -> dict[tuple[str, str], Content]:
 
 
 def _newly_opened(
-    work: Work, records: Records, place: Place, known: list[Obligation]
+    work: Work, records: Records, place: Place, known: list[Obligation], lasts: Lasts
 ) -> Iterator[Obligation]:
     """One obligation for each database of the set that lost rows since its last obligation."""
     covered = {duty.erasure.database_id: duty for duty in known}
@@ -128,7 +135,9 @@ def _newly_opened(
         for database_id in sorted(place.ids.get(name, ())):
             before = covered.get(database_id)
             after = before.intent if before else 0
-            last = last_of_each(batches(work.ledger, after)).get(database_id)
+            if after not in lasts:
+                lasts[after] = last_of_each(batches(work.ledger, after))
+            last = lasts[after].get(database_id)
             if last is not None and (not before or last.intent.sequence > before.erasure.sequence):
                 duty = _obligation(work, place, name, last)
                 yield records.open(duty, work.now())

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from retention import __version__
-from retention.backups.copy import Position
+from retention.backups.copy import PLACED, Position
 from retention.backups.night import SetNight, Work, purge_copies
 from retention.backups.reapplying.ghosts import refuse_ghosts
 from retention.connections import engine_for
 from retention.databases.database import Database
-from retention.errors import Busy, Interrupted, RetentionError, gravest
+from retention.errors import Busy, DatabaseFailure, Interrupted, RetentionError, gravest
 from retention.execution.accounts import StepResult
 from retention.execution.executor import Orders, Watch, execute
 from retention.execution.limits import rule_on
@@ -140,15 +140,23 @@ def one_database(
             looking = Looking(opened.database, request.policy, night.plan, request.watch.stopping)
             night.recount = recount(looking, before, list(zip(night.results, rulings, strict=True)))
             _written_down(opened, request, run_id, night)
-            night.position = _position(opened)
+            night.position = _position(request.policy, opened, night.notes)
     except RetentionError as error:
         night.error = error
     return night
 
 
-def _position(opened: Opened) -> Position | None:
-    """A place in the server's log after everything this night did."""
-    found = opened.database.log_position(opened.connection)
+def _position(policy: Policy, opened: Opened, notes: list[str]) -> Position | None:
+    """A place in the server's log after everything this night did, where copies are told by it."""
+    sets = policy.backups.values()
+    name = opened.database.name
+    if not any(name in found.database and found.kind in PLACED for found in sets):
+        return None
+    try:
+        found = opened.database.log_position(opened.connection)
+    except DatabaseFailure as failure:
+        notes.append(f"{failure}; copies of {name} are judged by their time")
+        return None
     return None if found is None else Position(*found)
 
 
