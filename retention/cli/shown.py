@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from retention.cli.console import width
 from retention.policies.policy import Policy
 from retention.reports.purges import headline, told
+from retention.reports.reapplied import done, end, table_lines
 from retention.reports.recounted import alarms, remarks, summary
 from retention.scheduler.due import Decision
 
@@ -69,6 +70,8 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
         lines += ["no rule was due", ""]
     lines += _recounted(body["recount"])
     lines += copies_lines(body["copies"], zone)
+    for again in body.get("reapplied", ()):
+        lines += [*wrapped(f"reapply of {again['database']}", ""), *reapplied_lines(again), ""]
     lines.append(f"ledger head {body['ledger_head']}")
     return "\n".join(lines)
 
@@ -82,6 +85,20 @@ def _recounted(bodies: list[Body]) -> list[str]:
     lines += [line for alarm in alarms(bodies) for line in wrapped(f"LEFT BEHIND: {alarm}")]
     lines += [line for remark in remarks(bodies) for line in wrapped(remark)]
     return [*lines, ""]
+
+
+def reapplied_lines(body: Body) -> list[str]:
+    """What a reapply found and did, after its first line."""
+    found = [table_lines(table, body["acted"]) for table in body["tables"]]
+    lines = []
+    for name, sentences in found:
+        if sentences:
+            lines += [*wrapped(name, ""), *(line for one in sentences for line in wrapped(one))]
+    lines = [*(lines or ["nobody is back by the ledger's tokens"]), ""]
+    if body["acted"]:
+        lines += [line for one in done(body) for line in wrapped(one, "")]
+    lines += [line for note in body["notes"] for line in wrapped(note, "")]
+    return [*lines, *wrapped(end(body), "")]
 
 
 def _stopped(rule: Body, key: str) -> list[str]:

@@ -47,6 +47,9 @@ def run_body(ledger: Ledger, run_id: str | None) -> dict[str, Any]:
     body["notes"] = finished.get("notes") or []
     body["copies"] = copies_of(ledger, found)
     body["recount"] = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.RECOUNT})]
+    again = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.REAPPLIED})]
+    if again:
+        body["reapplied"] = again
     return body
 
 
