@@ -35,6 +35,12 @@ class StepCount:
     also: tuple[Also, ...] = ()
 
     @property
+    def leaving(self) -> int:
+        """Rows that leave the step's table: those that are due, and those that go with them."""
+        own = (self.step.table, "delete")
+        return self.due + sum(it.due for it in self.also if (it.table, it.action) == own)
+
+    @property
     def datable(self) -> int:
         """Rows whose clock can be read, whether or not they are due."""
         stopped = (*self.kept.values(), *self.blocked.values(), *self.unless.values())

@@ -124,15 +124,20 @@ def _carry_out(
             if orders.watch.stopping():
                 return
             begun = time.monotonic()
-            remaining = None if most is None else most - result.done
+            remaining = None if most is None else most - _gone(result)
             taken = run_batch(opened, work, window, remaining)
             _note(result, taken)
             _adapt(walker, time.monotonic() - begun)
             orders.watch.advanced(step, result.done, result.count.due)
-            if most is not None and result.done >= most:
+            if most is not None and _gone(result) >= most:
                 return
     finally:
         result.seconds = time.monotonic() - started
+
+
+def _gone(result: StepResult) -> int:
+    """Rows of the step's own table that were dealt with, those that went along included."""
+    return result.done + result.also.get((result.count.step.table, "delete"), 0)
 
 
 def _is_spoken_of(opened: Opened, plan: Plan, step: Step) -> bool:

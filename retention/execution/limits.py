@@ -21,7 +21,7 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
     limits = count.step.limits
     if count.step.action is Action.REMEMBER:
         return Ruling()
-    if count.due == 0 or (allowed is not None and count.due <= allowed):
+    if count.due == 0 or (allowed is not None and count.leaving <= allowed):
         return Ruling()
     ceilings = [(limits.rows_per_run, f"rows_per_run = {limits.rows_per_run}")]
     if count.rows > limits.share_min_rows:
@@ -33,7 +33,7 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
     if allowed is not None:
         most, broken = allowed, f"--allow {count.step.rule}={allowed}"
     whole = _takes_everything(count)
-    if count.due <= most and not whole:
+    if count.leaving <= most and not whole:
         return Ruling()
     if limits.over_limit == "portion" and not whole and allowed is None:
         return Ruling(most=most)
@@ -64,9 +64,9 @@ _WHOLE = (
 def _sentence(count: StepCount, broken: str, way_on: str) -> str:
     step = count.step
     return (
-        f"rules.{step.rule} would {step.action} {count.due} of {count.rows} rows of "
+        f"rules.{step.rule} would {step.action} {count.leaving} of {count.rows} rows of "
         f'"{step.table}"; the limit is {broken}. Nothing was {_past(step.action)}. If this is '
-        f"right, allow it once with `retention run --allow {step.rule}={count.due}`, {way_on}"
+        f"right, allow it once with `retention run --allow {step.rule}={count.leaving}`, {way_on}"
     )
 
 

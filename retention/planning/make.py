@@ -8,10 +8,11 @@ from datetime import datetime
 
 from retention.errors import PolicyError, Problem
 from retention.planning.check import contradictions, reference_faults, warnings
+from retention.planning.circle_checks import circle_faults
 from retention.planning.keyless import keyless_faults
 from retention.planning.mask_checks import mask_faults, mask_warnings
 from retention.planning.order import OrderFault, in_order
-from retention.planning.plan import Plan
+from retention.planning.plan import Plan, Step
 from retention.planning.references import Fault, with_declared
 from retention.planning.resolving import resolve_policy
 from retention.planning.restricting import with_moved
@@ -66,6 +67,7 @@ def plan_and_problems(
             *reference_faults(policy, plan),
             *keyless_faults(plan),
             *unit_faults(plan),
+            *circle_faults(plan),
         ]
         cautions += [*warnings(policy, plan), *mask_warnings(plan)]
         cautions += [*trigger_warnings(plan), *unit_warnings(plan)]
@@ -75,11 +77,21 @@ def plan_and_problems(
 
 def _ordered(plan: Plan, cautions: list[Fault], faults: list[Fault]) -> Plan | None:
     try:
-        steps = in_order(plan)
+        steps = tuple(_announced(plan, step) for step in in_order(plan))
     except OrderFault as fault:
         faults.append((("rules",), str(fault)))
         return None
     return replace(plan, steps=steps, warnings=tuple(message for _, message in cautions))
+
+
+def _announced(plan: Plan, step: Step) -> Step:
+    """Says of a step that takes rows by pieces that a piece is one transaction, however large."""
+    circles = plan.gone_with(step).circles
+    if not circles:
+        return step
+    tables = ", ".join(table for circle in circles for table in circle)
+    told = f"in whole pieces: with a row goes all below it in {tables}, in one transaction"
+    return replace(step, reason=f"{step.reason}; {told}")
 
 
 def _problems(policy: Policy, faults: list[Fault], cautions: list[Fault]) -> Iterator[Problem]:

@@ -54,7 +54,11 @@ def _deleted(policy: Policy, plan: Plan, step: Step, reach: Reach) -> None:
     words = f"deleted by rules.{step.rule}"
     _add(reach.deletions, step.table, Taking(step.rule, words, gaps[step.table]))
     for table, references in plan.companions(step.table).taken.items():
-        found = [(_way(plan.schema, gaps, reference), reference) for reference in references]
+        if table == step.table:
+            continue
+        # in a circle some parents come later; every table has one that came before
+        known = [reference for reference in references if reference.parent in gaps]
+        found = [(_way(plan.schema, gaps, reference), reference) for reference in known]
         gap, reference = min(found, key=lambda item: bool(item[0]))
         gaps[table] = gap
         words = f"goes with {reference.parent}, by rules.{step.rule}"

@@ -15,7 +15,7 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.deleting import delete_at_once
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.making import fill, make_temporary
-from retention.databases.erasing.windows import Window
+from retention.databases.erasing.windows import Both, KeyWindow, Window
 from retention.databases.sql import Row, Truth, any_of, joined, joined_to_any, row_of, written
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.predicates import Predicates
@@ -76,21 +76,47 @@ class PieceEraser(SetEraser):
     # -- deciding -----------------------------------------------------------------------------------
 
     def _decide(self, connection: sa.Connection, window: Window, most: int | None) -> int:
-        limit = most
-        while super()._decide(connection, window, limit):
-            if not self.deletes:
-                return self._size(connection, self.step.table)
-            self._follow(connection)
-            if self._stop(connection):
-                self._follow(connection)
-            if most is None or self._size(connection, self.step.table) <= most:
-                return self._due(connection)
-            # a piece goes whole: fewer of them, until they are no more than the limit allows
-            limit = (limit or most) // 2
+        seeds = super()._decide(connection, window, most)
+        if not seeds or not self.deletes:
+            return seeds
+        keys = [] if most is None else self._seeds(connection)
+        self._complete(connection)
+        if most is None or self._size(connection) <= most:
+            return self._due(connection)
+        return self._fitting(connection, window, keys, most)
+
+    def _fitting(
+        self, connection: sa.Connection, window: Window, keys: list[tuple[Any, ...]], most: int
+    ) -> int:
+        """Pieces that fit into what a limit leaves for tonight, found by halves; a larger one waits."""
+        columns = self.table.identity
+        waiting = [(0, len(keys))]
+        while waiting:
+            first, beyond = waiting.pop()
+            if beyond - first > 1:
+                middle = (first + beyond) // 2
+                waiting += [(middle, beyond), (first, middle)]
+            low = keys[first - 1] if first else None
+            some = Both(window, KeyWindow(columns, low, keys[beyond - 1]))
             self._clear(connection)
-            if not limit:
-                break
+            super()._decide(connection, some, most)
+            self._complete(connection)
+            if 0 < self._size(connection) <= most:
+                return self._due(connection)
+        self._clear(connection)
         return 0
+
+    def _seeds(self, connection: sa.Connection) -> list[tuple[Any, ...]]:
+        doomed = self._temporary(self.step.table)
+        columns = [doomed.c[name] for name in self.table.identity]
+        found = connection.execute(sa.select(*columns).order_by(*columns))
+        return [tuple(line) for line in found]
+
+    def _complete(self, connection: sa.Connection) -> None:
+        """Of the due rows those that nothing stops, with all that goes with them."""
+        self._follow(connection)
+        if self._stop(connection):
+            self._follow(connection)
 
     def _follow(self, connection: sa.Connection) -> None:
         """Set down what goes with the rows set down, round by round, until nothing is added."""
@@ -196,8 +222,8 @@ class PieceEraser(SetEraser):
         query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row).where(*due)
         return int(connection.execute(query).scalar_one())
 
-    def _size(self, connection: sa.Connection, name: str) -> int:
-        query = sa.select(sa.func.count()).select_from(self._temporary(name))
+    def _size(self, connection: sa.Connection) -> int:
+        query = sa.select(sa.func.count()).select_from(self._temporary(self.step.table))
         return int(connection.execute(query).scalar_one())
 
     # -- taking -------------------------------------------------------------------------------------

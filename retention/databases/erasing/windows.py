@@ -42,6 +42,17 @@ class KeyWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Both:
+    """Rows that lie in both windows."""
+
+    one: Window
+    other: Window
+
+    def holds(self, row: Row) -> Truth:
+        return sa.and_(self.one.holds(row), self.other.holds(row))
+
+
+@dataclass(frozen=True, slots=True)
 class PageWindow:
     """Rows stored in heap pages from `first` up to, not including, `beyond` (PostgreSQL)."""
 

@@ -100,7 +100,8 @@ class OneRow(RowClocks):
     def holds(self, place: Place) -> list[tuple[str, str]]:
         """(id, table) of every hold in force on the row and on rows that would go with it."""
         found: list[tuple[str, str]] = []
-        for name, ways in self.ways(place.table).items():
+        ways = self.ways(place.table)
+        for name in ways:
             if not self.plan.schema.tables[name].key or not self.plan.schema.enrolled:
                 continue
             row = self.row(name)
@@ -108,7 +109,7 @@ class OneRow(RowClocks):
                 hold.c.released_at.is_(None),
                 hold.c.table_name == name,
                 hold.c.row_key == key_text(self.dialect, self.plan.schema.tables[name], row),
-                self.led_to(place, ways, row),
+                self.reached(place, ways, name, row),
             )
             query = sa.select(hold.c.hold_id).where(named).order_by(hold.c.hold_id)
             found += [(str(hold_id), name) for (hold_id,) in self.ask(query)]
@@ -134,7 +135,9 @@ class OneRow(RowClocks):
         counts: dict[tuple[str, str], int] = {}
         for name in companions.taken:
             row = self.row(name)
-            counts[name, "delete"] = self.count(self.counting(row, self.goes(place, name, row)))
+            others = [sa.not_(self.at(place, row))] if name == place.table else []
+            query = self.counting(row, self.goes(place, name, row), *others)
+            counts[name, "delete"] = self.count(query)
         for name, count in self._unused_along(place, step):
             counts[name, "delete"] = counts.get((name, "delete"), 0) + count
         for reference in companions.detached:
@@ -160,7 +163,7 @@ class OneRow(RowClocks):
         if not uses:
             return
         goes = partial(self.goes, place)
-        tables = (place.table, *self.plan.companions(place.table).taken)
+        tables = dict.fromkeys((place.table, *self.plan.companions(place.table).taken))
         sets: dict[str, Row] = {name: self._set(name, partial(goes, name)) for name in tables}
         leaving = Leaving(self.plan, self.dialect, sets, goes)
         for use in uses:
@@ -199,7 +202,8 @@ class OneRow(RowClocks):
                 owned = self.reach.exists(child, owner, partial(self.at, place))
                 return all_of(owned, predicates.may_go(reference.table, child))
 
-            for name in (reference.table, *self.plan.companions(reference.table).taken):
+            below = self.plan.companions(reference.table).taken
+            for name in dict.fromkeys((reference.table, *below)):
                 row = self.row(name)
                 goes = self.goes_with(reference.table, going, name, row)
                 counts[name] = counts.get(name, 0) + self.count(self.counting(row, goes))

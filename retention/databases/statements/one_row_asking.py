@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,11 +13,13 @@ from sqlalchemy.types import NullType
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, row_of
+from retention.databases.statements.circles import Circle
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.kept_sets import KeptSets
 from retention.databases.statements.rows import Reach, all_alive
 from retention.databases.taking import Key
+from retention.planning.circles import circle_of
 from retention.planning.paths import Hop, turned
 from retention.planning.plan import Plan
 from retention.planning.schema import Reference, Table
@@ -62,13 +64,18 @@ class RowAsking:
         return self.reach.exists(row, place.hops, self._has_key)
 
     def ways(self, table: str) -> dict[str, list[tuple[Hop, ...]]]:
-        """Every way down the `delete` references from a row of `table`, by where it ends."""
+        """Every way down the `delete` references from a row of `table`, by where it ends.
+
+        A way that comes back to a table it has passed ends there: what lies further is in `goes`.
+        """
         ways: dict[str, list[tuple[Hop, ...]]] = {}
         waiting: list[tuple[Hop, ...]] = [()]
         while waiting:
             way = waiting.pop(0)
             here = way[-1].target if way else table
             ways.setdefault(here, []).append(way)
+            if here in (table, *(hop.target for hop in way[:-1])) and way:
+                continue
             waiting += [(*way, Hop(found, True)) for found in self.plan.referring(here, "delete")]
         return ways
 
@@ -81,6 +88,14 @@ class RowAsking:
             )
         )
 
+    def reached(
+        self, place: Place, ways: dict[str, list[tuple[Hop, ...]]], table: str, row: Row
+    ) -> Truth:
+        """TRUE for the row at `place`, and for a row of `table` that lies below it."""
+        if self.plan.companions(place.table).circles:
+            return self.goes(place, table, row)
+        return self.led_to(place, ways.get(table, []), row)
+
     def under(
         self,
         place: Place,
@@ -89,8 +104,11 @@ class RowAsking:
         row: Row,
     ) -> Truth:
         """TRUE for a row that refers along `reference` to the row at `place` or its companions."""
-        led = [(*way, Hop(reference, True)) for way in ways[reference.parent]]
-        return self.led_to(place, led, row)
+
+        def parent(other: Row) -> Truth:
+            return self.reached(place, ways, reference.parent, other)
+
+        return self.reach.exists(row, (Hop(reference, down=False),), parent)
 
     def goes(self, place: Place, table: str, row: Row) -> Truth:
         """TRUE for the row at `place`, and for a row of `table` that goes when it goes."""
@@ -102,12 +120,32 @@ class RowAsking:
 
     def goes_with(self, name: str, first: Callable[[Row], Truth], table: str, row: Row) -> Truth:
         """TRUE for a row of `table` that goes with rows of `name` that are `first`, or is one."""
-        along = self.plan.companions(name).taken.get(table, ())
-        found = [first(row)] if table == name else []
-        for reference in along:
-            parent = partial(self.goes_with, name, first, reference.parent)
-            found.append(self._with_last(reference, row, parent))
-        return any_of(*found)
+        tables = circle_of(self.plan.companions(name).circles, table)
+        if not tables:
+            return any_of(*self._entering(name, first, table, row, ()))
+        circle = Circle(self.plan, tables)
+        found = []
+        for here in tables:
+            start = self.row(here)
+            enters = any_of(*self._entering(name, first, here, start, tables))
+            found.append(circle.rows(here, start, enters))
+        return circle.within(table, row, circle.downwards(found))
+
+    def _entering(
+        self,
+        name: str,
+        first: Callable[[Row], Truth],
+        table: str,
+        row: Row,
+        circle: tuple[str, ...],
+    ) -> Iterator[Truth]:
+        """Why a row goes: it is one of the first, or goes with a parent in no table of `circle`."""
+        if table == name:
+            yield first(row)
+        for reference in self.plan.companions(name).taken.get(table, ()):
+            if reference.parent not in circle:
+                parent = partial(self.goes_with, name, first, reference.parent)
+                yield self._with_last(reference, row, parent)
 
     def _with_last(self, reference: Reference, row: Row, goes: Callable[[Row], Truth]) -> Truth:
         up = (Hop(reference, down=False),)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import key_text
-from retention.databases.sql import Expression, Row, Truth, all_of, bind, is_true
+from retention.databases.sql import Expression, Row, Truth, all_of, any_of, bind, is_true
 from retention.databases.state import event
 from retention.databases.statements.clock_sql import EVENT_TIME
 from retention.databases.statements.column_clock import ColumnClock
@@ -62,14 +62,16 @@ class RowClocks(RowAsking):
         clock = floor.clock
         if clock is None or any(map(_elsewhere, (*clock.columns, *clock.requires))):
             return None
-        ways = self.ways(place.table).get(floor.table, [])
-        for hops, _ in floor.protects:
-            if hops and hops[-1].target == place.table:
-                ways.append(turned(hops))
+        ways = self.ways(place.table)
+        above = [
+            turned(hops) for hops, _ in floor.protects if hops and hops[-1].target == place.table
+        ]
         predicates = self.sets.predicates(0)
 
         def keeping(row: Row) -> Truth:
-            return all_of(self.led_to(place, ways, row), predicates.holding(floor, row))
+            below = self.reached(place, ways, floor.table, row)
+            led = any_of(below, self.led_to(place, above, row))
+            return all_of(led, predicates.holding(floor, row))
 
         return list(self._starts(floor.table, keeping, clock, floor.deadline, place))
 

@@ -187,6 +187,11 @@ class Predicates(Stopping):
                     if floor.protects:
                         holding = partial(self.holding, floor)
                         yield "kept", floor.rule, self.reach.referring(row, reference, holding)
+        named = {floor.rule for floor in self.plan.floors if floor.protects}
+        for reference in self.plan.referring(table, "delete"):
+            if self.plan.circle_of(reference.table):
+                below = self.stops_along(reference, row)
+                yield from (stop for stop in below if stop[0] == "kept" and stop[1] in named)
 
     def unmasked(self, step: Step, row: Row) -> Truth:
         """TRUE where the row, a child row or a row that only it uses has work left."""

@@ -84,9 +84,10 @@ class Stopping(Masking):
         """Stops of the rows that refer to the row and would go with it, some tables left out."""
         for reference in self.plan.referring(table, "delete"):
             if reference.table not in without:
-                yield from self._stops_along(reference, row)
+                yield from self.stops_along(reference, row)
 
-    def _stops_along(self, reference: Reference, row: Row) -> Iterator[Stop]:
+    def stops_along(self, reference: Reference, row: Row) -> Iterator[Stop]:
+        """Stops of the rows that go with the row along the reference, and of all below those."""
         child = self.reach.referring_row(reference)
         for kind, name, stop in self._child_stops(reference.table, child):
             yield kind, name, self.reach.refers(child, row, reference, stop)

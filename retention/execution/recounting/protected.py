@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retention.databases.statements.recounting import PlainRows, RowKey
+from retention.execution.recounting.below import kept_by_rows_below, parents_below
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop
 from retention.planning.plan import Floor, Plan
@@ -16,7 +17,7 @@ Keeping = Callable[[Floor, Keys], Keys]
 def protected_from_deletion(
     plan: Plan, rows: PlainRows, keeping: Keeping, table: str, keys: Keys
 ) -> Keys:
-    """Rows that a floor with named columns keeps, here or one reference below."""
+    """Rows that a floor with named columns keeps: here, one reference below, or anywhere in a circle."""
     found: Keys = set()
     for floor in plan.floors:
         if not floor.protects:
@@ -29,6 +30,25 @@ def protected_from_deletion(
                     pairs = rows.ends(table, keys, (Hop(reference, down=True),))
                     kept = keeping(floor, {child for _, child in pairs})
                     found |= {parent for parent, child in pairs if child in kept}
+    return found | _protected_below(plan, rows, keeping, table, keys - found)
+
+
+def _protected_below(plan: Plan, rows: PlainRows, keeping: Keeping, table: str, keys: Keys) -> Keys:
+    """Rows above a row that such a floor keeps, however far, where references lead in a circle."""
+
+    def kept_here(name: str, some: Keys) -> Keys:
+        floors = (floor for floor in plan.floors_on(name) if floor.protects)
+        return {key for floor in floors for key in keeping(floor, some)}
+
+    found: Keys = set()
+    for reference in plan.referring(table, "delete"):
+        below = reference.table
+        if plan.circle_of(below):
+            pairs = rows.ends(table, keys, (Hop(reference, down=True),))
+            children = {child for _, child in pairs}
+            kept = kept_here(below, children)
+            kept |= kept_by_rows_below(parents_below(plan, rows, below, children), kept_here, below)
+            found |= {parent for parent, child in pairs if child in kept}
     return found
 
 
