@@ -67,7 +67,7 @@ class RuleTeller:
         others: dict[str, None] = {}
         for place, indexes in self._places().items():
             for index, decided in self.row.decided(place, indexes).items():
-                if decided.selected:
+                if decided.selected and not (_is_far(place) and decided.outcome != "due"):
                     stories.append(self._step(place, index, decided))
                 elif not place.hops:
                     others[self.plan.steps[index].rule] = None
@@ -89,7 +89,7 @@ class RuleTeller:
                 continue
             if step.table == table:
                 places.setdefault(Place(table), []).append(index)
-            ways = self.row.ways(step.table).get(table, [])
+            ways = self.row.ways_to(step.table)
             if step.action is Action.ANONYMIZE:
                 ways = [*dict.fromkeys(mask.hops for mask in step.masks if mask.table == table)]
             for way in ways:
@@ -246,6 +246,11 @@ _WORDS = {
     (Action.DELETE, "restricted"): ON_REQUEST,
     (Action.ANONYMIZE, "restricted"): ON_REQUEST,
 }
+
+
+def _is_far(place: Place) -> bool:
+    """TRUE for a row above that is reached through another row of its own table."""
+    return place.table in {hop.target for hop in place.hops[:-1]}
 
 
 def _outcome(action: Action, kind: str) -> str:

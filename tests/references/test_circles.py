@@ -72,9 +72,9 @@ def test_what_keeps_a_row_deep_below_keeps_all_above_it(project: Project) -> Non
         "CREATE TABLE payslips (id INTEGER PRIMARY KEY, person_id INTEGER, paid_on DATE,"
         " FOREIGN KEY (person_id) REFERENCES people (id))",
         f"INSERT INTO payslips VALUES (1, 200, {NEW}), (2, 6, {OLD}), (3, 500, {OLD})",
-        "CREATE TABLE keys (id INTEGER PRIMARY KEY, person_id INTEGER, back INTEGER,"
+        "CREATE TABLE badges (id INTEGER PRIMARY KEY, person_id INTEGER, back INTEGER,"
         " FOREIGN KEY (person_id) REFERENCES people (id))",
-        "INSERT INTO keys VALUES (1, 300, 0), (2, 5, 1)",
+        "INSERT INTO badges VALUES (1, 300, 0), (2, 5, 1)",
         "CREATE TABLE desks (id INTEGER PRIMARY KEY, person_id INTEGER,"
         " FOREIGN KEY (person_id) REFERENCES people (id))",
         "INSERT INTO desks VALUES (1, 40)",
@@ -85,13 +85,13 @@ def test_what_keeps_a_row_deep_below_keeps_all_above_it(project: Project) -> Non
 table = "payslips"
 start = "paid_on"
 keep_at_least = "1 year"
-[rules.keys]
-table = "keys"
+[rules.badges]
+table = "badges"
 delete_when = "back = 2"
 unless = { "still out" = "back = 0" }
 """
         + PEOPLE
-        + '"payslips.person_id" = "delete"\n"keys.person_id" = "delete"\n'
+        + '"payslips.person_id" = "delete"\n"badges.person_id" = "delete"\n'
         + '"desks.person_id" = "block"\n'
     )
     project.enroll()
@@ -108,7 +108,7 @@ unless = { "still out" = "back = 0" }
     assert night["counts"] == {
         ("people", "delete"): 2,
         ("payslips", "delete"): 2,
-        ("keys", "delete"): 1,
+        ("badges", "delete"): 1,
     }
     left = [1, 2, 3, 4, 10, 20, 30, 40, 100, 200, 300, 400]
     assert contents(project, "people") == {"people": left}
@@ -191,13 +191,13 @@ delete_after = "1 year"
 
 def test_a_piece_larger_than_a_batch_is_one_transaction(project: Project) -> None:
     """A chain deeper than any limit of the engine's rounds, and wider than a window, goes at once."""
-    chain = [(1, None, "old"), *((number, number - 1, "new") for number in range(2, 1_202))]
-    leaves = [(number, 600, "new") for number in range(2_000, 4_000)]
+    chain = [(1, None, "old"), *((number, number - 1, "new") for number in range(2, 1_052))]
+    leaves = [(number, 500, "new") for number in range(2_000, 4_000)]
     staff(project, *chain, *leaves, (9_000, None, "new"))
     project.policy(PEOPLE)
     project.enroll()
     planned = project.plan(NIGHT)["people delete"]
-    assert planned["also"] == [{"table": "people", "action": "delete", "due": 3_200}]
+    assert planned["also"] == [{"table": "people", "action": "delete", "due": 3_050}]
     night = project.night(NIGHT)["people delete"]
     assert (night["erased"], night["batches"]) == (1, 1)
     assert contents(project, "people") == {"people": [9_000]}
@@ -243,7 +243,7 @@ def test_what_no_order_can_do_is_a_fault(project: Project) -> None:
     staff(project, (1, None, "old"))
     project.sql(
         "CREATE TABLE notes (id INTEGER PRIMARY KEY, topic INTEGER, after_topic INTEGER, said DATE)",
-        "CREATE TABLE lines (person_id INTEGER, said DATE)",
+        "CREATE TABLE calls (person_id INTEGER, said DATE)",
     )
     notes = (
         '[rules.notes]\ntable = "notes"\nstart = "said"\ndelete_after = "1 year"\n[references]\n'
@@ -253,7 +253,7 @@ def test_what_no_order_can_do_is_a_fault(project: Project) -> None:
     outcome = project.run("check")
     assert outcome.code == 2
     assert "would wait for the last of them" in " ".join((outcome.out + outcome.err).split())
-    project.policy(PEOPLE + '"lines.person_id" = { to = "people.id", then = "delete" }\n')
+    project.policy(PEOPLE + '"calls.person_id" = { to = "people.id", then = "delete" }\n')
     outcome = project.run("check")
     assert outcome.code == (0 if project.dialect == "sqlite" else 2)
     assert ("add a primary key" in outcome.out + outcome.err) == (project.dialect != "sqlite")

@@ -7,7 +7,7 @@ InnoDB checks row by row, so its checks are off for these statements, and made u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,7 +18,6 @@ from retention.databases.sql import Row, Truth, joined, row_of, written
 from retention.errors import DatabaseFailure
 from retention.planning.circles import Circles
 from retention.planning.plan import Plan
-from retention.planning.schema import Table
 
 Sets = Mapping[str, sa.TableClause]
 
@@ -32,7 +31,10 @@ def delete_at_once(
     """
     # a key of the database's own may take rows with others of the set, so statements do not count
     counts = {name: _size(connection, rows) for name, rows in sets.items()}
-    statements = {name: _deletion(plan, name, sets[name]) for name in reversed(list(sets))}
+    statements = {}
+    for name in reversed(list(sets)):
+        table = plan.schema.tables[name]
+        statements[name] = deletion(dialect, row_of(table), table.identity, sets[name])
     if dialect.data_modifying_ctes:
         parts = [
             found.returning(written(1).label("one")).cte(f"deleted_{number}")
@@ -54,18 +56,18 @@ def delete_at_once(
     return counts
 
 
-def _deletion(plan: Plan, name: str, rows: sa.TableClause) -> sa.Delete:
-    table = plan.schema.tables[name]
-    row = row_of(table)
-    if plan.schema.dialect != "sqlite":
-        return sa.delete(row).where(_same(table, row, rows))
-    names = table.identity
+def deletion(
+    dialect: Dialect, row: sa.TableClause, names: Sequence[str], rows: sa.TableClause
+) -> sa.Delete:
+    """DELETE of the rows that have the same `names` as one of `rows`."""
+    if dialect.locks_rows:
+        return sa.delete(row).where(_same(names, row, rows))
     keys = sa.select(*(rows.c[column] for column in names))
     return sa.delete(row).where(sa.tuple_(*(row.c[column] for column in names)).in_(keys))
 
 
-def _same(table: Table, row: Row, rows: Row) -> Truth:
-    return sa.and_(*(row.c[name] == rows.c[name] for name in table.identity))
+def _same(names: Sequence[str], row: Row, rows: Row) -> Truth:
+    return sa.and_(*(row.c[name] == rows.c[name] for name in names))
 
 
 def _size(connection: sa.Connection, rows: sa.TableClause) -> int:
@@ -87,8 +89,9 @@ def _unchecked(connection: sa.Connection) -> Iterator[None]:
 def _verify(connection: sa.Connection, plan: Plan, sets: Sets) -> None:
     """No row of the sets is left, and none that the database protects refers to one of them."""
     for name, rows in sets.items():
-        row = row_of(plan.schema.tables[name])
-        left = rows.join(row, _same(plan.schema.tables[name], row, rows))
+        table = plan.schema.tables[name]
+        row = row_of(table)
+        left = rows.join(row, _same(table.identity, row, rows))
         if _any(connection, sa.select(written(1)).select_from(left)):
             raise DatabaseFailure(
                 f'rows of "{name}" did not leave, though nothing kept them: a trigger or a rule of '

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.deleting import delete_at_once
+from retention.databases.erasing.deleting import delete_at_once, deletion
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.windows import Both, KeyWindow, Window
@@ -24,8 +24,8 @@ from retention.databases.taking import Taken, set_columns
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference
 
+STOPPED, ABOVE = "stopped", "above"
 _TURN = "retention_turn"
-_STOPPED = -1
 
 
 class OwnStops(Predicates):
@@ -54,8 +54,9 @@ class PieceEraser(SetEraser):
         table = self.plan.schema.tables[name]
         columns = set_columns(self.plan, table)
         make_temporary(connection, temporary, table, columns, known=True, numbered=_TURN)
-        stopped = self._stopped(name).name
-        make_temporary(connection, stopped, table, table.identity, known=True, numbered=_TURN)
+        for kind in (STOPPED, ABOVE):
+            kept = self._kept(kind, name).name
+            make_temporary(connection, kept, table, table.identity, known=True, numbered=_TURN)
 
     def _temporary(self, name: str) -> sa.TableClause:
         found = super()._temporary(name)
@@ -63,15 +64,17 @@ class PieceEraser(SetEraser):
             return found
         return sa.table(found.name, *map(sa.column, (*found.c.keys(), _TURN)))
 
-    def _stopped(self, name: str) -> sa.TableClause:
+    def _kept(self, kind: str, name: str) -> sa.TableClause:
+        """Of the rows set down those that are stopped, or those above one that is."""
         identity = self.plan.schema.tables[name].identity
         number = list(self.members).index(name)
-        return sa.table(f"retention_stopped_{number}", *map(sa.column, (*identity, _TURN)))
+        return sa.table(f"retention_{kind}_{number}", *map(sa.column, (*identity, _TURN)))
 
     def _clear(self, connection: sa.Connection) -> None:
         super()._clear(connection)
         for name in self.members:
-            connection.execute(sa.delete(self._stopped(name)))
+            for kind in (STOPPED, ABOVE):
+                connection.execute(sa.delete(self._kept(kind, name)))
 
     # -- deciding -----------------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class PieceEraser(SetEraser):
         turn, added = 0, 1
         while added:
             turn += 1
-            added = sum(self._add_children(connection, name, turn) for name in self.along)
+            added = sum([self._add_children(connection, name, turn) for name in self.along])
 
     def _add_children(self, connection: sa.Connection, name: str, turn: int) -> int:
         table = self.plan.schema.tables[name]
@@ -131,8 +134,8 @@ class PieceEraser(SetEraser):
         columns = set_columns(self.plan, table)
         goes = [self._goes_since(row, reference, turn - 1) for reference in self.along[name]]
         children = sa.select(
-            *(row.c[column] for column in columns), written(turn).label(_TURN)
-        ).where(any_of(*goes), sa.not_(self._set_down(name, row)))
+            *(row.c[column] for column in columns), _number(turn).label(_TURN)
+        ).where(any_of(*goes), self._is_new(name, row, self._temporary(name)))
         if self.locks_rows:
             children = children.with_for_update()
         return fill(connection, self._temporary(name), [*columns, _TURN], children)
@@ -151,18 +154,15 @@ class PieceEraser(SetEraser):
 
     def _stop(self, connection: sa.Connection) -> bool:
         """Leave out the due rows that something below stops; TRUE where the others stand alone now."""
-        found = sum(self._add_stopped(connection, name) for name in self.along)
-        if not found:
+        if not sum([self._add_stopped(connection, name) for name in self.along]):
             return False
-        turn = 0
+        turn, found = 0, 1
         while found:
             turn += 1
-            found = sum(self._add_above(connection, *way, turn) for way in self._ways())
+            found = sum([self._add_above(connection, *way, turn) for way in self._ways()])
         root = self._temporary(self.step.table)
-        for _, reference in self._ways():
-            if reference.parent == self.step.table:
-                below = self._below_is_stopped(reference, root)
-                connection.execute(sa.update(root).where(below).values({_TURN: _STOPPED}))
+        above = self._kept(ABOVE, self.step.table)
+        connection.execute(deletion(self.dialect, root, self.table.identity, above))
         for name in self.members:
             doomed = self._temporary(name)
             connection.execute(sa.delete(doomed).where(doomed.c[_TURN].is_not(None)))
@@ -181,39 +181,35 @@ class PieceEraser(SetEraser):
         identity = self.plan.schema.tables[name].identity
         found = sa.select(*(row.c[column] for column in identity))
         found = found.where(self._set_down(name, row), kept)
-        return fill(connection, self._stopped(name), identity, found)
+        return fill(connection, self._kept(STOPPED, name), identity, found)
 
     def _add_above(
         self, connection: sa.Connection, name: str, reference: Reference, turn: int
     ) -> int:
-        """Rows set down that a row stopped in the round before would go with."""
+        """Rows set down with which a row would go that is stopped itself, or was found last round."""
         parent = reference.parent
-        doomed = self._temporary(parent).alias()
+        doomed, known = self._temporary(parent), self._kept(ABOVE, parent)
+        child = row_of(self.plan.schema.tables[name]).alias()
+        below = self._kept(STOPPED if turn == 1 else ABOVE, name).alias()
         identity = self.plan.schema.tables[parent].identity
-        known = self._stopped(parent).alias()
-        same = sa.and_(*(known.c[column] == doomed.c[column] for column in identity))
-        there: sa.Select[Any] = sa.select(written(1)).select_from(known).where(same)
-        above = sa.select(
-            *(doomed.c[column] for column in identity), written(turn).label(_TURN)
-        ).where(
-            self._below_is_stopped(reference, doomed, turn - 1),
-            sa.not_(sa.exists(there.correlate_except(known))),
-        )
-        return fill(connection, self._stopped(parent), [*identity, _TURN], above)
+        source = below.join(child, self._same(name, child, below))
+        source = source.join(doomed, joined(reference, child, doomed))
+        above = sa.select(*(doomed.c[column] for column in identity), _number(turn).label(_TURN))
+        above = above.distinct().select_from(source).where(self._is_new(parent, doomed, known))
+        if turn > 1:
+            above = above.where(below.c[_TURN] == _number(turn - 1))
+        return fill(connection, known, [*identity, _TURN], above)
 
-    def _below_is_stopped(
-        self, reference: Reference, parent: Row, turn: int | None = None
-    ) -> Truth:
-        """TRUE for a parent along the reference of a stopped row, of one found in that round."""
-        child = row_of(self.plan.schema.tables[reference.table]).alias()
-        stopped = self._stopped(reference.table).alias()
-        identity = self.plan.schema.tables[reference.table].identity
-        same = sa.and_(*(child.c[column] == stopped.c[column] for column in identity))
-        found: sa.Select[Any] = sa.select(written(1)).select_from(stopped.join(child, same))
-        found = found.where(joined(reference, child, parent))
-        if turn is not None:
-            found = found.where(_found_in(stopped, turn))
-        return sa.exists(found.correlate_except(child, stopped))
+    def _same(self, name: str, row: Row, other: Row) -> Truth:
+        identity = self.plan.schema.tables[name].identity
+        return sa.and_(*(row.c[column] == other.c[column] for column in identity))
+
+    def _is_new(self, name: str, row: Row, known: sa.TableClause) -> Truth:
+        """TRUE for a row that is not in the temporary table yet."""
+        there = known.alias()
+        found: sa.Select[Any] = sa.select(written(1)).select_from(there)
+        found = found.where(self._same(name, there, row))
+        return sa.not_(sa.exists(found.correlate_except(there)))
 
     def _due(self, connection: sa.Connection) -> int:
         """How many of the rows that go are due themselves; the others of their table go along."""
@@ -253,4 +249,9 @@ class PieceEraser(SetEraser):
 
 
 def _found_in(rows: Row, turn: int) -> Truth:
-    return rows.c[_TURN].is_(None) if turn == 0 else rows.c[_TURN] == written(turn)
+    return rows.c[_TURN].is_(None) if turn == 0 else rows.c[_TURN] == _number(turn)
+
+
+def _number(turn: int) -> sa.BindParameter[int]:
+    # bound, so that the statement of every round is compiled once
+    return sa.literal(turn, sa.Integer())

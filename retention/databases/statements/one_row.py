@@ -27,6 +27,7 @@ from retention.planning.plan import Action, Floor, Step
 from retention.planning.schema import Reference
 
 _ALL = Deadline((), "")
+DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,23 @@ class OneRow(RowClocks):
         row = self.row(place.table)
         query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row)
         return bool(self.count(query.where(self.at(place, row))))
+
+    def ways_to(self, table: str) -> list[tuple[Hop, ...]]:
+        """The ways from rows of `table` down to this row, shortest first; round a circle while there
+        are such rows, up to `DEEPEST` steps.
+        """
+        if not self.plan.companions(table).circles:
+            return self.ways(table).get(self.table.name, [])
+        found: list[tuple[Hop, ...]] = []
+        waiting: list[tuple[Hop, ...]] = [()]
+        while waiting:
+            way = waiting.pop(0)
+            here = way[0].reference.parent if way else self.table.name
+            found += [way] if here == table else []
+            along = self.plan.companions(table).taken.get(here, ()) if len(way) < DEEPEST else ()
+            longer = [(Hop(reference, down=True), *way) for reference in along]
+            waiting += [it for it in longer if self.exists(Place(it[0].reference.parent, it))]
+        return found
 
     def decided(self, place: Place, indexes: Sequence[int]) -> dict[int, Decided]:
         """For each of these steps what a night makes of the row, in one statement."""

@@ -17,7 +17,7 @@ Keeping = Callable[[Floor, Keys], Keys]
 def protected_from_deletion(
     plan: Plan, rows: PlainRows, keeping: Keeping, table: str, keys: Keys
 ) -> Keys:
-    """Rows that a floor with named columns keeps: here, one reference below, or anywhere in a circle."""
+    """Rows that a floor with named columns keeps: here, one reference below, or round a circle."""
     found: Keys = set()
     for floor in plan.floors:
         if not floor.protects:
