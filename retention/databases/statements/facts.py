@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect, key_text
+from retention.databases.formula import Formula
 from retention.databases.sql import (
+    Expression,
     Row,
     Truth,
     all_of,
@@ -24,8 +23,15 @@ from retention.planning.deadlines import Deadline
 from retention.planning.paths import ColumnPath
 from retention.planning.plan import Floor, Plan, Step
 
-HOLDS = "retention_hold"
-RESTRICTIONS = "retention_restriction"
+# no alias: a table of the user's may have any name but these
+_HELD = """EXISTS (SELECT 1 FROM retention_hold
+ WHERE retention_hold.table_name = {0} AND retention_hold.row_key = {1}
+ AND retention_hold.released_at IS NULL)"""
+_RESTRICTED = """EXISTS (SELECT 1 FROM retention_restriction
+ WHERE retention_restriction.table_name = {0} AND retention_restriction.row_key = {1}"""
+_ON_REQUEST = "retention_restriction.at_request = 1 AND retention_restriction.lifted_at IS NULL"
+_BY_RULE = "retention_restriction.rule = {2}"
+_LIFTED = f"{_BY_RULE} AND retention_restriction.lifted_at IS NOT NULL"
 
 
 class Facts:
@@ -101,25 +107,18 @@ class Facts:
         """TRUE while a legal hold lies on the row; None before the database is enrolled."""
         if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
             return None
-        holds = sa.table(HOLDS, *map(sa.column, ("table_name", "row_key", "released_at"))).alias()
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
-            holds.c.table_name == bind(table),
-            holds.c.row_key == key_text(self.dialect, self.plan.schema.tables[table], row),
-            holds.c.released_at.is_(None),
-        )
-        return sa.exists(query.correlate_except(holds))
+        key = key_text(self.dialect, self.plan.schema.tables[table], row)
+        return Formula(_HELD, bind(table), key)
 
     def requested_on(self, table: str, row: Row) -> Truth | None:
         """TRUE while the row is restricted at the person's own request (GDPR art. 18(1)(b)-(c))."""
         if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
             return None
-        return self._restriction(
-            table, row, lambda entry: sa.and_(entry.c.at_request == 1, entry.c.lifted_at.is_(None))
-        )
+        return self._restriction(table, row, _ON_REQUEST)
 
     def entered(self, step: Step, row: Row) -> Truth:
         """TRUE where our table already says that the step's rule has restricted the row."""
-        return self._restriction(step.table, row, lambda entry: entry.c.rule == bind(step.rule))
+        return self._restriction(step.table, row, _BY_RULE, bind(step.rule))
 
     def unrestricted(self, step: Step, row: Row) -> Truth:
         """TRUE where the step still has to put the row out of processing."""
@@ -137,18 +136,8 @@ class Facts:
         """TRUE where a person has lifted what the step's rule restricted."""
         if not self.plan.schema.enrolled or not self.plan.schema.tables[step.table].key:
             return None
-        return self._restriction(
-            step.table,
-            row,
-            lambda entry: sa.and_(entry.c.rule == bind(step.rule), entry.c.lifted_at.is_not(None)),
-        )
+        return self._restriction(step.table, row, _LIFTED, bind(step.rule))
 
-    def _restriction(self, table: str, row: Row, test: Callable[[Row], Truth]) -> Truth:
-        names = ("table_name", "row_key", "rule", "at_request", "lifted_at")
-        entry = sa.table(RESTRICTIONS, *map(sa.column, names)).alias()
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
-            entry.c.table_name == bind(table),
-            entry.c.row_key == key_text(self.dialect, self.plan.schema.tables[table], row),
-            test(entry),
-        )
-        return sa.exists(query.correlate_except(entry))
+    def _restriction(self, table: str, row: Row, test: str, *values: Expression) -> Truth:
+        key = key_text(self.dialect, self.plan.schema.tables[table], row)
+        return Formula(f"{_RESTRICTED} AND {test})", bind(table), key, *values)
