@@ -2,12 +2,13 @@
 # make test   the tests, against a real SQLite, PostgreSQL and MariaDB
 # make faults the same, with hundreds of killed runs and thousands of random nights
 # make years  a year of nights over each of examples/, judged row by row
+# make bench  what a night costs beside the bare statements, on each engine (some hours at full size)
 # make lint   ruff, mypy, walls
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test faults years lint clean
+.PHONY: demo test faults years bench lint clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -51,9 +52,12 @@ faults: $(VENV)/tested
 years: $(VENV)/tested
 	$(BIN)/python -m pytest -q -n 2 -m years
 
+bench: $(VENV)/tested
+	$(BIN)/python -m benchmarks $(BENCH) --output benchmark.md
+
 lint: $(VENV)/linted
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check retention tests
+	$(BIN)/ruff format --check retention tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -1,0 +1,1 @@
+"""What a night costs beside the bare statements that do the same: `make bench`."""
