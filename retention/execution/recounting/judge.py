@@ -22,7 +22,6 @@ from retention.execution.recounting.times import (
 from retention.execution.recounting.units import referred_from_outside, sharing
 from retention.planning.clocks import UNITS, Clock, ClockColumn
 from retention.planning.deadlines import Deadline
-from retention.planning.paths import Hop
 from retention.planning.plan import Action, Floor, Plan, Step
 from retention.planning.schema import Reference
 from retention.policies.calendar import local_day
@@ -272,10 +271,6 @@ class Judge:
         if column.path.is_own and keys <= held.keys():
             return [(key, held[key]) for key in keys]
         return self.rows.along(table, keys, column.path)
-
-
-def _down(reference: Reference) -> Hop:
-    return Hop(reference, down=True)
 
 
 def _own_column(clock: Clock) -> ClockColumn | None:
