@@ -2,6 +2,7 @@
 
     RetentionError                1  some rule or database failed, the others finished
     ├── DatabaseFailure           1  a database refused a statement (SQLSTATE and constraint only)
+    ├── FileFailure               1  a folder or an object store refused (its code only)
     ├── UsageError                2  the command line is wrong
     ├── PolicyError               2  policies.toml is wrong; carries every fault at once
     ├── SchemaError               2  the database does not fit the policy
@@ -55,6 +56,10 @@ class DatabaseFailure(RetentionError):
         super().__init__(message)
         self.sqlstate = sqlstate
         self.transient = transient
+
+
+class FileFailure(RetentionError):
+    """A folder or an object store refused; the system's code only, never a path of a file."""
 
 
 class UsageError(RetentionError):

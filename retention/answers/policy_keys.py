@@ -29,6 +29,8 @@ LEDGER = {
 }
 RULE = {
     "table": "The table the rule speaks of.",
+    "files": "Which files the rule is about, a path or address with * and **; or, beside `table`, "
+    "columns that name files and where these lie: such a file goes with its row.",
     "database": "The name under [databases]; needed where there are several.",
     "purpose": "What the data are kept for, as the records of processing say it.",
     "basis": "The legal basis of that purpose.",

@@ -20,6 +20,9 @@ Node = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ID = "urn:retention:policies.toml:1"
 _INTERNAL = {"Policy": ("sha256", "text", "catalogue"), "Rule": ("name",)}
+_ALTERNATIVES: dict[str, Node] = {
+    "Rule": {"anyOf": [{"required": ["table"]}, {"required": ["files"]}]}
+}
 _TEXT: Node = {"type": "string", "minLength": 1}
 _TEXTS: Node = {"type": "array", "items": _TEXT, "minItems": 1}
 _WHOLE: Node = {"type": "integer", "minimum": 1}
@@ -61,6 +64,7 @@ def _model(name: str, raw: Node) -> Node:
         "description": str(raw.get("description", "")).split("\n\n")[0],
         "properties": properties,
         **({"required": required} if required else {}),
+        **_ALTERNATIVES.get(name, {}),
         "additionalProperties": False,
     }
 
@@ -167,6 +171,7 @@ def _accepted_starts() -> Iterator[Node]:
         *((name, _TEXTS, ["a"]) for name in ("latest_of", "earliest_of", "first_of")),
         ("after_all", purposes, {"a": "b"}),
         ("event", _TEXT, "a"),
+        ("name", _TEXT, "%Y-%m-%d"),
     ]
     for key, node, example in forms:
         if _reads({"start": {key: example}}):

@@ -58,7 +58,7 @@ def promises(policy: Policy, bodies: Iterable[Body]) -> Promises:
     kept: dict[str, list[Keeper]] = {}
     without: list[Keeper] = []
     for rule in policy.rules.values():
-        keeper = Keeper(rule.name, rule.table, tuple(actions(rule)), last.get(rule.name))
+        keeper = Keeper(rule.name, rule.about, tuple(actions(rule)), last.get(rule.name))
         for sentence in rule.promise:
             kept.setdefault(sentence, []).append(keeper)
         if not rule.promise:

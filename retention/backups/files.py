@@ -150,7 +150,7 @@ def _local(root: Path, file: Path) -> Found:
 
 
 def _remote(path: str) -> Iterator[Found]:
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     try:
         system, inside = fsspec.core.url_to_fs(path)

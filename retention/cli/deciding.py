@@ -40,6 +40,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     problems: list[Problem] = []
     for name in context.policy.databases:
         problems += _problems(context, name)
+    problems += _file_problems(context)
     errors = [problem for problem in problems if problem.severity == "error"]
     if json:
         console.json_object(_check_object(context.file, problems))
@@ -85,6 +86,12 @@ def _problems(context: Context, name: str) -> tuple[Problem, ...]:
     return problems_of(context.policy, context.folder, name, now())
 
 
+def _file_problems(context: Context) -> tuple[Problem, ...]:
+    from retention.scheduler.file_night import file_problems
+
+    return file_problems(context.policy, context.folder, context.file)
+
+
 def plan(
     rule: RuleOption = None,
     at: Annotated[str | None, typer.Option("--at", help="As of this instant or day.")] = None,
@@ -94,8 +101,10 @@ def plan(
 ) -> None:
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.cli.shown import plan_text
+    from retention.planning.files import FILES
     from retention.reports.report import count_body, floor_bodies, plan_object
     from retention.scheduler.dry_run import copies_then, counts_only
+    from retention.scheduler.file_night import file_counts
 
     context = load(config)
     request = request_for(context, instant(at, context.policy, future=True), rule)
@@ -117,6 +126,15 @@ def plan(
         floors = floor_bodies(found.plan, found.kept)
         bodies += [body for body in floors if not rule or body["rule"] in rule]
         notes += found.notes
+    for name, counted in file_counts(request) if not sql else ():
+        if isinstance(counted, RetentionError):
+            notes.append(f"{name}: {counted}")
+            codes.append(counted.exit_code)
+            continue
+        count, ruling = counted
+        bodies.append(
+            count_body(FILES, count) | {"limit": ruling.refused or None, "portion": ruling.most}
+        )
     copies = (
         []
         if sql

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from retention.cli.console import width
 from retention.policies.policy import Policy
+from retention.reports.file_facts import file_facts, row_files, waiting_files
 from retention.reports.purges import headline, told
 from retention.reports.reapplied import done, end, table_lines
 from retention.reports.recounted import alarms, remarks, summary
@@ -64,6 +65,10 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
         lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
         lines.append("")
+    if owned := list(row_files(body)):
+        lines += [*(line for said in owned for line in wrapped(said, "")), ""]
+    for said in waiting_files(body):
+        lines += [*wrapped(f"WAITING: {said}", ""), ""]
     for name, error in body["errors"].items():
         lines += [*wrapped(f"{name}: {error}", ""), ""]
     if not body["rules"] and not body["errors"]:
@@ -152,7 +157,8 @@ def _counts(body: Body) -> list[str]:
     parts += [f"{count:,} blocked by {name}" for name, count in body["blocked_by"].items() if count]
     parts += [f"{count:,} unless {name}" for name, count in body["unless"].items() if count]
     lines = wrapped(body["why"])
-    return lines + (wrapped(" · ".join(parts)) if parts else [])
+    lines += wrapped(" · ".join(parts)) if parts else []
+    return lines + [line for said in file_facts(body) for line in wrapped(said)]
 
 
 def _also(body: Body, key: str) -> list[str]:
@@ -199,8 +205,9 @@ def runs_text(runs: Iterable[Body], zone: ZoneInfo) -> str:
     lines = []
     for run in runs:
         started = local(datetime.fromisoformat(run["started"]), zone)
+        files = f"files {run['files_removed']:,}  " if run["files_removed"] else ""
         lines.append(
             f"{run['run']}  {started}  erased {run['erased']:,}  anonymized {run['anonymized']:,}  "
-            f"{run['state']}"
+            f"{files}{run['state']}"
         )
     return "\n".join(lines) or "no run yet"

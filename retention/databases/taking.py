@@ -12,10 +12,13 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row
+from retention.planning.owned_files import OwnedFile
 from retention.planning.plan import Plan
 from retention.planning.schema import ColumnKind, Table
 
 Key = tuple[int | str | Decimal, ...]
+FileValues = tuple[str | None, ...]
+"""The columns of one row that a file's template reads, as text, in the order of its fields."""
 
 
 @dataclass(slots=True)
@@ -23,6 +26,7 @@ class Taken:
     """Rows that a batch erased, anonymized, restricted or detached, by table; keys where asked for.
 
     `due` counts the rule's own rows that were anonymized, by themselves or by their child rows.
+    `files` holds what tells the files of rows that went, or whose name for them was masked.
     """
 
     due: dict[str, int] = field(default_factory=dict)
@@ -32,6 +36,7 @@ class Taken:
     remembered: dict[str, int] = field(default_factory=dict)
     detached: dict[str, int] = field(default_factory=dict)
     keys: dict[str, list[tuple[Key, datetime | None]]] = field(default_factory=dict)
+    files: dict[OwnedFile, list[FileValues]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -56,7 +61,8 @@ def key_columns(
 def set_columns(plan: Plan, table: Table) -> list[str]:
     """What a set of rows is known by: its identity, its guard, and all that other rows refer to.
 
-    Where the rows may be the last users of others, it knows what they refer to as well.
+    Where the rows may be the last users of others, it knows what they refer to as well; where they
+    own files, what names these.
     """
     names = [*table.identity]
     names += [
@@ -70,6 +76,7 @@ def set_columns(plan: Plan, table: Table) -> list[str]:
         for reference in plan.schema.referring_to(table.name)
         for column in reference.parent_columns
     ]
+    names += [name for owned in plan.files_of(table.name) for name in owned.template.fields]
     guard = plan.guard_of(table.name)
     if guard is not None:
         names.append(guard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from retention.planning.plan import Step
 
@@ -17,8 +18,30 @@ class Also:
 
 
 @dataclass(frozen=True, slots=True)
+class FileCount:
+    """Of a rule over files: bytes and oldest change of what is due, and what was passed over."""
+
+    bytes: int
+    oldest: datetime | None
+    passed_over: dict[str, int]
+
+
+@dataclass(slots=True)
+class FileResult:
+    """What became of files: bytes removed, those with other names, those no longer due, failures."""
+
+    bytes: int = 0
+    linked: int = 0
+    changed: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StepCount:
-    """The rows of one step's table, sorted by outcome; `waiting`: for others of their unit."""
+    """The rows of one step's table, sorted by outcome; `waiting`: for others of their unit.
+
+    `files`: where they are files.
+    """
 
     step: Step
     due: int = 0
@@ -33,6 +56,7 @@ class StepCount:
     waiting: int = 0
     rows: int = 0
     also: tuple[Also, ...] = ()
+    files: FileCount | None = None
 
     @property
     def leaving(self) -> int:
@@ -59,6 +83,7 @@ class StepResult:
     seconds: float = 0.0
     refused: str = ""
     failed: str = ""
+    files: FileResult = field(default_factory=FileResult)
 
     @property
     def left(self) -> int:

@@ -19,6 +19,7 @@ from retention.ledger.keys import KeyFolder
 from retention.planning.plan import Action, Plan, Step
 from retention.protocol.batch import Work, run_batch
 from retention.protocol.opening import Clock, Opened
+from retention.protocol.row_files import RowFiles
 
 LOCK_TARGET = 0.25
 SMALLEST, LARGEST = 16, 65_536
@@ -42,6 +43,7 @@ class Orders:
     keys: KeyFolder
     now: Clock
     watch: Watch
+    files: RowFiles | None = None
 
 
 def execute(
@@ -105,15 +107,18 @@ def _carry_out(
     step = result.count.step
     tokens = keeps_tokens(plan, step, orders.tokens)
     forget = _is_spoken_of(opened, plan, step)
+    files = orders.files if plan.files_gone(step) or plan.files_masked(step) else None
     eraser = eraser_for(
         plan,
         opened.database.dialect,
         step,
         orders.keys.pseudonym_key,
-        keys=tokens or forget,
+        keys=tokens or forget or files is not None,
         portion=most is not None,
     )
-    work = Work(step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now)
+    work = Work(
+        step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now, files
+    )
     walker = walker_for(plan.schema, step.table)
     started = time.monotonic()
     with database_faults(f"preparing {step.name}", opened.database.name):

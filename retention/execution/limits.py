@@ -63,8 +63,9 @@ _WHOLE = (
 
 def _sentence(count: StepCount, broken: str, way_on: str) -> str:
     step = count.step
+    things = "files" if step.of_files else "rows"
     return (
-        f"rules.{step.rule} would {step.action} {count.leaving} of {count.rows} rows of "
+        f"rules.{step.rule} would {step.action} {count.leaving} of {count.rows} {things} of "
         f'"{step.table}"; the limit is {broken}. Nothing was {_past(step.action)}. If this is '
         f"right, allow it once with `retention run --allow {step.rule}={count.leaving}`, {way_on}"
     )

@@ -65,7 +65,9 @@ def _is_whole(connection: Connection) -> bool:
         return True
     if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar() != "ok":
         return False
-    return not any(map(connection.scalar, map(_other_types, tables.metadata.sorted_tables)))
+    there = set(sa.inspect(connection).get_table_names())
+    kept = [table for table in tables.metadata.sorted_tables if table.name in there]
+    return not any(map(connection.scalar, map(_other_types, kept)))
 
 
 def _other_types(table: sa.Table) -> sa.Select[Any]:
@@ -87,6 +89,7 @@ class _Check:
         self.last_number = 0
         self.without_tokens: dict[str | None, int] = {}
         self.holds: dict[JSON, tuple[object, ...]] = {}
+        self.sealed: dict[JSON, tuple[object, ...]] = {}
         self.dropped_months = {
             self._read(row).body.get("month")
             for row in queries.page(connection, 0, _MOST_MONTHS, kind=Kind.KEYS_DESTROYED)
@@ -103,6 +106,7 @@ class _Check:
             self._check_token_owners()
             self._check_policies()
             self._check_holds()
+            self._check_sealed()
         return [*faults, *self.faults]
 
     def _entries(self) -> Iterator[Entry]:
@@ -133,6 +137,10 @@ class _Check:
             self.faults.append(f"entry {entry.number}: its sequence is not that of its content")
 
     def _check_beside(self, entry: Entry, tokens: dict[str, tuple[int, bytes]]) -> None:
+        if entry.kind in (Kind.INTENT, Kind.FILES_INTENT) and entry.body.get("sealed_sha256"):
+            self.sealed[entry.number] = (entry.database_id, entry.body["sealed_sha256"])
+        elif entry.kind == Kind.NOT_COMMITTED or entry.body.get("settled") is True:
+            self.sealed.pop(entry.body.get("intent"), None)
         if entry.kind == Kind.INTENT:
             self._check_tokens(entry, tokens)
         elif entry.kind in (Kind.EVENTS_RECORDED, Kind.REAPPLIED):
@@ -207,6 +215,16 @@ class _Check:
         for name in sorted({*found, *self.holds}, key=ascii):
             if found.get(name) != self.holds.get(name):
                 self.faults.append(f"hold {name!a} is not as it was placed or released")
+
+    def _check_sealed(self) -> None:
+        found = {}
+        if sa.inspect(self.connection).has_table(tables.file.name):
+            for row in self.connection.execute(tables.file.select()):
+                digest = hashlib.sha256(row.sealed).hexdigest()
+                found[row.entry_number] = (row.database_id, digest)
+        for number in sorted({*found, *self.sealed}, key=str):
+            if found.get(number) != self.sealed.get(number):
+                self.faults.append(f"entry {number}: the paths of its files are not as announced")
 
 
 def _digest(tokens: dict[str, tuple[int, bytes]]) -> str | None:

@@ -49,6 +49,8 @@ class Kind(StrEnum):
     PURGE_MOVED = "purge_moved"
     EVENTS_RECORDED = "events_recorded"
     REAPPLIED = "reapplied"
+    FILES_INTENT = "files_intent"
+    FILES_DONE = "files_done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ class Intent:
 
     `sequence` counts the database's batches from 1; `counts` are rows by table; `token_digest` is
     what `token_digest()` gives for the batch's tokens, None without tokens; after `deadline` the
-    batch may no longer commit.
+    batch may no longer commit. `sealed_sha256` is the digest of the sealed paths of the rows' files.
     """
 
     database_id: str
@@ -219,10 +221,14 @@ class Intent:
     token_digest: str | None
     as_of: datetime
     deadline: datetime
+    files: int = 0
+    sealed_sha256: str | None = None
 
     def to_body(self) -> dict[str, JSON]:
         """The intent as the body of an entry."""
+        owned = {"files": self.files, "sealed_sha256": self.sealed_sha256} if self.files else {}
         return {
+            **owned,
             "database_id": self.database_id,
             "sequence": self.sequence,
             "run_id": self.run_id,
@@ -253,12 +259,18 @@ class Intent:
                 token_digest=None if digest is None else _as(str, digest),
                 as_of=read_stamp(_as(str, body["as_of"])),
                 deadline=read_stamp(_as(str, body["deadline"])),
+                files=_as(int, body.get("files", 0)),
+                sealed_sha256=_text(body.get("sealed_sha256")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(
                 "An intent in the ledger cannot be read; nothing was changed. "
                 "Find out where with `retention ledger verify`."
             ) from error
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else _as(str, value)
 
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from retention.errors import StorageError
+from retention.errors import Busy, StorageError
 
 KEY_BYTES = 32
 
@@ -74,6 +74,23 @@ class KeyFolder:
             except FileNotFoundError:
                 self._make(folder, name)
             return self._read(folder, name)
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """One run at a time for what has no database to lock; Busy where another has it."""
+        import fcntl
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._folder(create=True) as folder:
+            descriptor = os.open(f".{name}-lock", flags, 0o600, dir_fd=folder)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"another run works on the {name}. Nothing was done to them") from None
+            yield
+        finally:
+            os.close(descriptor)
 
     def months(self) -> list[str]:
         """The months that have a key, oldest first; empty where the folder does not exist."""

@@ -95,9 +95,15 @@ class Ledger:
             return writes.append(connection, kind, at, run_id, database_id, body or {})
 
     def append_intent(
-        self, intent: Intent, tokens: Mapping[str, tuple[int, bytes]], at: datetime
+        self,
+        intent: Intent,
+        tokens: Mapping[str, tuple[int, bytes]],
+        at: datetime,
+        sealed: bytes | None = None,
     ) -> Entry:
         """Write an intent and its tokens, {table: (width, tokens)}, durably; sets `token_digest`.
+
+        `sealed` holds the paths of the rows' files.
 
         IntegrityError where a batch of the database is still open or the sequence is not the next.
         """
@@ -108,6 +114,8 @@ class Ledger:
             run_id, database_id = intent.run_id, intent.database_id
             entry = writes.append(connection, Kind.INTENT, at, run_id, database_id, body)
             writes.keep_tokens(connection, entry.number, tokens)
+            if sealed is not None:
+                writes.keep_sealed(connection, entry.number, intent.database_id, sealed)
         return entry
 
     def close(
@@ -135,6 +143,8 @@ class Ledger:
                 )
             if kind is Kind.NOT_COMMITTED:
                 writes.drop_tokens(connection, [row.number])
+                if queries.entry_of(row).body.get("files"):
+                    writes.drop_sealed(connection, [row.number])
             full: dict[str, JSON] = {**(body or {}), "sequence": sequence, "intent": row.number}
             return writes.append(connection, kind, at, row.run_id, database_id, full)
 

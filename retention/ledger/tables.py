@@ -98,3 +98,13 @@ hold = sa.Table(
     sa.Column("released_at", _TIME),
     **_OPTIONS,
 )
+
+# Paths of files about to go, sealed; a row goes when its files are gone.
+file = sa.Table(
+    "ledger_file",
+    metadata,
+    sa.Column("entry_number", _NUMBER, primary_key=True, autoincrement=False),
+    sa.Column("database_id", _NAME),
+    sa.Column("sealed", _BYTES, nullable=False),
+    **_OPTIONS,
+)

@@ -25,6 +25,8 @@ NOT_BY_APPEND = frozenset(
         Kind.KEYS_DESTROYED,
         Kind.EVENTS_RECORDED,
         Kind.REAPPLIED,
+        Kind.FILES_INTENT,
+        Kind.FILES_DONE,
     }
 )
 
@@ -89,6 +91,20 @@ def drop_tokens(connection: Connection, numbers: Any) -> int:
     """Delete the tokens of these intents; returns how many tables' worth."""
     query = tables.token.delete().where(tables.token.c.entry_number.in_(numbers))
     return connection.execute(query).rowcount
+
+
+def keep_sealed(
+    connection: Connection, number: int, database_id: str | None, sealed: bytes
+) -> None:
+    """Keep the sealed paths of files that the entry with that number announces."""
+    connection.execute(
+        tables.file.insert().values(entry_number=number, database_id=database_id, sealed=sealed)
+    )
+
+
+def drop_sealed(connection: Connection, numbers: list[int]) -> None:
+    """Forget the sealed paths of these entries."""
+    connection.execute(tables.file.delete().where(tables.file.c.entry_number.in_(numbers)))
 
 
 def keep_policy(connection: Connection, sha256: str, text: str) -> None:

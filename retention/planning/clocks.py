@@ -11,6 +11,7 @@ from enum import StrEnum
 from retention.planning.conditions import Condition, parse_condition
 from retention.planning.paths import ColumnPath, resolve
 from retention.planning.schema import Column, ColumnKind, ColumnSample, Schema
+from retention.policies.file_patterns import NameDate
 from retention.policies.rule import Rule
 from retention.policies.starting_point import (
     AfterAll,
@@ -149,6 +150,8 @@ def describe(start: StartingPoint) -> str:
             return path
         case EventStart(event):
             return f'the event "{event}"'
+        case NameDate():
+            return "the date in the name"
         case AfterAll(purposes):
             names = [purpose.name for purpose in purposes]
         case _:
@@ -231,7 +234,7 @@ def _choice(start: StartingPoint) -> Choice:
             return Choice.FIRST
         case AfterAll():
             return Choice.ALL
-        case LatestOf() | ColumnStart() | EventStart():
+        case LatestOf() | ColumnStart() | EventStart() | NameDate():
             return Choice.LATEST
 
 

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from retention.planning.paths import ColumnPath
 from retention.policies.calendar import Cutoff
+from retention.policies.periods import Periods
+from retention.policies.policy import Policy
+from retention.policies.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,28 @@ class Deadline:
         for _, mine in self.cutoffs:
             for _, cutoff in other.cutoffs:
                 yield mine, cutoff
+
+
+def deadline_of(
+    policy: Policy, rule: Rule, periods: Periods, as_of: datetime, by: ColumnPath | None = None
+) -> Deadline:
+    """The periods of a rule as lines at `as_of`."""
+    terms = [(value, policy.term(rule, items)) for value, items in periods.choices]
+    cutoffs = tuple((value, term.cutoff(as_of)) for value, term in terms)
+    spans = [span for _, term in terms if (span := term.decidable()) is not None]
+    return Deadline(cutoffs, str(periods), by, spans[0] if spans else None)
+
+
+def reason(policy: Policy, rule: Rule, deadline: Deadline, start: str) -> str:
+    """Why what lies before the deadline is due: `due: 30 days after modified, before …`."""
+    counted = "" if rule.counted_from == "event" else f"{rule.counted_from} of "
+    counted = counted.replace("end of ", "the end of the ").replace(" of the the ", " of the ")
+    told = f"{deadline.words} after {counted}{start}"
+    if deadline.latest is None:
+        return f"never due: {told}"
+    lines = deadline.told(policy.timezone)
+    zone = f"({policy.timezone.key})" if deadline.by else policy.timezone.key
+    return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {zone}"
 
 
 def _shown(local: datetime) -> str:

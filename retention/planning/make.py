@@ -12,6 +12,7 @@ from retention.planning.circle_checks import circle_faults
 from retention.planning.keyless import keyless_faults
 from retention.planning.mask_checks import mask_faults, mask_warnings
 from retention.planning.order import OrderFault, in_order
+from retention.planning.owned_files import mask_faults_of_files, twice_named
 from retention.planning.plan import Plan, Step
 from retention.planning.references import Fault, with_declared
 from retention.planning.resolving import resolve_policy
@@ -56,6 +57,7 @@ def plan_and_problems(
         resolved.decisions,
         locked=frozenset(resolved.locked),
         unused=unused,
+        files=tuple(resolved.files),
     )
     faults += circles(full, plan.decisions, unused)
     cautions: list[Fault] = []
@@ -64,6 +66,7 @@ def plan_and_problems(
         faults += [
             *contradictions(policy, plan),
             *mask_faults(plan),
+            *file_faults(plan),
             *reference_faults(policy, plan),
             *keyless_faults(plan),
             *unit_faults(plan),
@@ -73,6 +76,13 @@ def plan_and_problems(
         cautions += [*trigger_warnings(plan), *unit_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)
     return ordered, tuple(_problems(policy, faults, cautions))
+
+
+def file_faults(plan: Plan) -> Iterator[Fault]:
+    """Files of rows that masks or other rules contradict."""
+    masks = [(step.rule, mask) for step in plan.steps for mask in (*step.masks, *step.above)]
+    yield from mask_faults_of_files(plan.files, masks)
+    yield from twice_named(plan.files)
 
 
 def _ordered(plan: Plan, cautions: list[Fault], faults: list[Fault]) -> Plan | None:

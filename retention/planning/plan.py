@@ -18,6 +18,7 @@ from retention.planning.companions import Companions, companions, removed
 from retention.planning.conditions import Condition
 from retention.planning.deadlines import Deadline
 from retention.planning.masked_columns import ColumnMask, MaskGroup, grouped
+from retention.planning.owned_files import OwnedFile
 from retention.planning.paths import Hop
 from retention.planning.schema import Reference, Schema
 from retention.planning.units import Unit
@@ -78,7 +79,8 @@ class Step:
     the row's other columns from then on; so does `early_when`, its condition. `deadline` None:
     nothing is due by age. `when`: due as soon as it holds, without any clock. `removals`: child
     rows that go once the row is masked. `above`: of a deletion, masks of rows that then only
-    anonymized rows use, if any. `unit`: rows that the step takes together or not at all.
+    anonymized rows use, if any. `unit`: rows that the step takes together or not at all. `of_files`:
+    it takes files, and `table` is their pattern.
     """
 
     rule: str
@@ -100,6 +102,7 @@ class Step:
     younger: Younger | None = None
     restriction: Restriction | None = None
     unit: Unit | None = None
+    of_files: bool = False
 
     @property
     def moves(self) -> bool:
@@ -155,6 +158,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     locked: frozenset[Reference] = frozenset()
     unused: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[OwnedFile, ...] = ()
     _companions: dict[str, Companions] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -226,6 +230,20 @@ class Plan:
         """Tables that a batch of the step locks against new rows (`lock = true`)."""
         gone = {step.table, *self.lost_tables(step)}
         return sorted({found.table for found in self.locked if found.parent in gone})
+
+    def files_of(self, table: str) -> tuple[OwnedFile, ...]:
+        """The files that rows of `table` own."""
+        return tuple(found for found in self.files if found.table == table)
+
+    def files_gone(self, step: Step) -> tuple[OwnedFile, ...]:
+        """Files that go with rows the step deletes; moved rows keep theirs."""
+        lost = () if step.moves else self.lost_tables(step)
+        return tuple(found for table in lost for found in self.files_of(table))
+
+    def files_masked(self, step: Step) -> tuple[OwnedFile, ...]:
+        """Files that go because the step masks the column that names them."""
+        masked = {mask.column for mask in step.masks if not mask.hops}
+        return tuple(found for found in self.files_of(step.table) if found.column in masked)
 
     def guard_of(self, table: str) -> str | None:
         """The column declared never to change for rows of `table`, by any rule on it."""

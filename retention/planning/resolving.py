@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from retention.planning.clocks import Clock, ClockFault, clock_column, make_clock
 from retention.planning.conditions import Condition, ConditionFault, parse_condition
-from retention.planning.deadlines import Deadline
+from retention.planning.deadlines import Deadline, deadline_of, reason
 from retention.planning.mask_paths import masks_of
 from retention.planning.masked_columns import ColumnMask
+from retention.planning.owned_files import OwnedFile, owned_faults, owned_files
 from retention.planning.paths import (
     Hop,
     PathFault,
@@ -55,6 +56,7 @@ class Resolved:
     floors: list[Floor] = field(default_factory=list)
     decisions: dict[Reference, str] = field(default_factory=dict)
     locked: set[Reference] = field(default_factory=set)
+    files: dict[OwnedFile, None] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -64,7 +66,7 @@ def rules_of(policy: Policy, database: str) -> Iterator[Rule]:
     return (
         rule
         for rule in policy.rules.values()
-        if rule.database == database or (only and not rule.database)
+        if rule.pattern is None and (rule.database == database or (only and not rule.database))
     )
 
 
@@ -114,11 +116,14 @@ class _Resolver:
         floor = self._floor(where, clock, younger)
         unit = self._try("together", lambda: unit_of(self.schema, self.rule, table))
         self._named_columns(table)
+        for text in owned_faults(self.rule, table):
+            self.fault("files", text)
         if self.rule.restrict_after:
             for fault in restrict_faults(self.rule, self.schema, table):
                 self.fault("restrict", fault)
         if len(self.resolved.faults) > before:
             return
+        self.resolved.files |= dict.fromkeys(owned_files(self.rule, table))
         if floor is not None:
             self.resolved.floors.append(floor)
         if clock is not None:
@@ -239,10 +244,7 @@ class _Resolver:
             by = self._try(
                 key, partial(resolve, self.schema, self.rule.table, periods.by, children=False)
             )
-        terms = [(value, self.policy.term(self.rule, items)) for value, items in periods.choices]
-        cutoffs = tuple((value, term.cutoff(self.as_of)) for value, term in terms)
-        spans = [span for _, term in terms if (span := term.decidable()) is not None]
-        return Deadline(cutoffs, str(periods), by, spans[0] if spans else None)
+        return deadline_of(self.policy, self.rule, periods, self.as_of, by)
 
     def _step(
         self, action: Action, clock: Clock | None, masks: tuple[ColumnMask, ...]
@@ -282,12 +284,4 @@ class _Resolver:
     def _reason(self, deadline: Deadline | None, clock: Clock | None) -> str:
         assert deadline is not None
         assert clock is not None
-        counted = "" if self.rule.counted_from == "event" else f"{self.rule.counted_from} of "
-        counted = counted.replace("end of ", "the end of the ").replace(" of the the ", " of the ")
-        told = f"{deadline.words} after {counted}{clock.text}"
-        if deadline.latest is None:
-            return f"never due: {told}"
-        lines = deadline.told(self.policy.timezone)
-        zone = self.policy.timezone.key
-        zone = f"({zone})" if deadline.by else zone
-        return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {zone}"
+        return reason(self.policy, self.rule, deadline, clock.text)

@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 
 from retention.errors import PolicyError, Problem
 from retention.policies.backups import BackupSettings, backup_faults
+from retention.policies.file_patterns import NameDate
+from retention.policies.file_rules import file_rule_faults
 from retention.policies.periods import Periods, StatuteId
 from retention.policies.policy import (
     Coverage,
@@ -207,10 +209,16 @@ def _words(sentence: str) -> str:
 
 def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
     """What a rule gets wrong by itself, before any schema is known: (key, sentence)."""
+    if rule.pattern is not None or (rule.start is not None and isinstance(rule.start, NameDate)):
+        yield from file_rule_faults(rule)
+        yield from _statute_faults(policy, rule)
+        return
+    if not rule.table:
+        yield "table", 'the key "table" is missing'
     after = (rule.restrict_after, rule.anonymize_after, rule.delete_after)
     ends = (*after, rule.anonymize_when, rule.delete_when)
     floor = rule.keep_at_least
-    if not floor and not any(ends):
+    if not floor and not any(ends) and not rule.owned:
         yield (
             "table",
             "nothing happens: write delete_after, anonymize_after, restrict_after or keep_at_least",

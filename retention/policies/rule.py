@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from retention.policies.file_patterns import FilePattern
+from retention.policies.file_templates import Files, FileTemplate, parse_files
 from retention.policies.masking import Mask, parse_mask
 from retention.policies.periods import Periods, parse_ceiling, parse_periods
 from retention.policies.removal import Removal, parse_removal
@@ -85,6 +87,22 @@ Masks = Annotated[
     dict[str, Mask | Removal],
     BeforeValidator(_masks),
     WithJsonSchema({"type": "object", "minProperties": 1}),
+]
+OverFiles = Annotated[
+    Files,
+    BeforeValidator(parse_files),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": "string", "pattern": "/.*\\{.+\\}"},
+                },
+            ]
+        }
+    ),
 ]
 SENTENCE: dict[str, Any] = {"type": "string", "pattern": r"\S"}
 
@@ -192,12 +210,13 @@ class Restrict(BaseModel):
 
 
 class Rule(BaseModel):
-    """A sentence of the privacy policy about one table. Keys are those of policies.toml."""
+    """A sentence of the privacy policy about one table, or some files. Keys: those of the file."""
 
     model_config = STRICT
 
     name: str
-    table: str
+    table: str = ""
+    files: OverFiles | None = None
     database: str = ""
     purpose: str = ""
     basis: str = ""
@@ -226,3 +245,18 @@ class Rule(BaseModel):
     schedule: Schedule | None = None
     guard: str | None = None
     limits: Limits | None = None
+
+    @property
+    def pattern(self) -> FilePattern | None:
+        """Which files the rule is about; None for a rule about rows."""
+        return self.files if isinstance(self.files, FilePattern) else None
+
+    @property
+    def about(self) -> str:
+        """The table, or the pattern of the files."""
+        return self.pattern.text if self.pattern is not None else self.table
+
+    @property
+    def owned(self) -> dict[str, FileTemplate]:
+        """The files that belong to the table's rows, by the column that names them."""
+        return self.files if isinstance(self.files, dict) else {}

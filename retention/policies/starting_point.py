@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from retention.policies.file_patterns import NameDate, parse_name_date
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnStart:
@@ -57,7 +59,10 @@ class EventStart:
     event: str
 
 
-StartingPoint = ColumnStart | LatestOf | EarliestOf | FirstOf | AfterAll | EventStart
+StartingPoint = ColumnStart | LatestOf | EarliestOf | FirstOf | AfterAll | EventStart | NameDate
+
+MODIFIED = ColumnStart("modified")
+"""Of a rule over files: the time of a file's last change."""
 
 _LISTS: dict[str, Callable[[tuple[str, ...]], StartingPoint]] = {
     "latest_of": LatestOf,
@@ -78,10 +83,13 @@ def parse_start(form: object) -> StartingPoint:
             return _after_all(argument)
         if name == "event" and isinstance(argument, str) and argument.strip():
             return EventStart(argument.strip())
+        if name == "name":
+            return parse_name_date(argument)
     raise ValueError(
         'start takes a column ("closed_at"), a column of the row referred to '
         '("customers.closed_at"), or { latest_of = […] }, { earliest_of = […] }, '
-        '{ first_of = […] }, { after_all = { … } }, { event = "…" }'
+        '{ first_of = […] }, { after_all = { … } }, { event = "…" }; '
+        'over files "modified" or { name = "%Y-%m-%d" }'
     )
 
 
@@ -92,7 +100,7 @@ def paths_of(start: StartingPoint) -> tuple[str, ...]:
             return (path,)
         case AfterAll(purposes):
             return tuple(purpose.ends for purpose in purposes)
-        case EventStart():
+        case EventStart() | NameDate():
             return ()
         case _:
             return start.paths

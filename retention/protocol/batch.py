@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from retention.databases.erasing.erase import Eraser
@@ -16,11 +16,13 @@ from retention.databases.state import Move, forget_rows, move_marker, read_marke
 from retention.databases.taking import Taken
 from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
+from retention.ledger.files import Waiting, sealed_digest
 from retention.ledger.keys import KeyFolder
 from retention.ledger.tokens import tokens_for
 from retention.planning.plan import Step
 from retention.protocol import points
 from retention.protocol.opening import Clock, Opened
+from retention.protocol.row_files import RowFiles
 
 ATTEMPTS = 5
 DEADLINE = timedelta(minutes=10)
@@ -31,7 +33,7 @@ class Work:
     """What a batch needs besides its window: the step, who runs it, the keys for tokens.
 
     `tokens`: keep tokens of the rows in the ledger. `forget`: our own tables speak of rows that the
-    step may take; what they say goes with the rows.
+    step may take; what they say goes with the rows. `files`: rows that the step takes own some.
     """
 
     step: Step
@@ -42,6 +44,7 @@ class Work:
     as_of: datetime
     keys: KeyFolder
     now: Clock
+    files: RowFiles | None = None
 
 
 def run_batch(opened: Opened, work: Work, window: Window, most: int | None) -> Taken:
@@ -78,7 +81,12 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
                 return taken
             at = work.now()
             intent = _intent(opened, work, taken, sequence, at)
-            entry = ledger.append_intent(intent, _tokens(opened, work, taken, at), at)
+            sealed = None
+            if work.files is not None and (named := work.files.named(opened, taken)):
+                sealed = work.files.seal(named, at, opened.database_id)
+                count, digest = work.files.count(named), sealed_digest(sealed)
+                intent = replace(intent, files=count, sealed_sha256=digest)
+            entry = ledger.append_intent(intent, _tokens(opened, work, taken, at), at, sealed)
             intent_written = True
             points.reached(points.INTENT)
             complete = None if opened.reapplying else sequence
@@ -97,6 +105,8 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
     ledger.close(sequence, opened.database_id, Kind.COMMITTED, work.now())
     opened.moved_to(sequence)
     points.reached(points.CLOSED)
+    if work.files is not None and sealed is not None:
+        work.files.remove(opened, Waiting(entry, sealed))
     return taken
 
 

@@ -1,4 +1,4 @@
-"""The named points of a batch, so that a fault can be put at each of them."""
+"""The named points of a batch, of rows or of files, so that a fault can be put at each of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ MARKED = "marked"
 COMMITTED = "committed"
 CLOSED = "closed"
 ALL = (BEGUN, TAKEN, INTENT, MARKED, COMMITTED, CLOSED)
+
+ANNOUNCED = "announced"
+REMOVED = "removed"
+FILES_CLOSED = "files closed"
+OF_FILES = (ANNOUNCED, REMOVED, FILES_CLOSED)
 
 
 def _go_on(point: str) -> None:

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retention.errors import StorageError
 from retention.reports import purges
+from retention.reports.file_facts import file_facts, row_files, waiting_files
 from retention.reports.recounted import alarms, remarks, summary
 from retention.reports.report import DONE
 
@@ -99,7 +100,7 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
     totals = {
         key: sum(found[key] for found in body["committed"])
         for key in ("erased", "anonymized", "restricted", "detached")
-    }
+    } | {"files": body["files_removed"]}
     return {
         "run": body["run"],
         "heading": _heading(body, totals, zone),
@@ -113,6 +114,8 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
         "several_databases": len({step["database"] for step in steps} | set(body["errors"])) > 1,
         "stopped": [step for step in steps if step["refused"] or step["failed"]],
         "errors": {name: error.removeprefix(f"{name}: ") for name, error in body["errors"].items()},
+        "row_files": list(row_files(body)),
+        "waiting": list(waiting_files(body)),
         "recount": {
             "summary": summary(body["recount"]),
             "alarms": alarms(body["recount"]),
@@ -130,14 +133,20 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
 def _heading(body: Body, totals: Mapping[str, int], zone: ZoneInfo) -> str:
     """The run in one sentence, true also where it was stopped or has not ended."""
     day = _day(_moment(body["started"]).astimezone(zone))
-    acting = {found["rule"] for found in body["committed"] if any(found[key] for key in totals)}
+    keys = ("erased", "anonymized", "restricted", "detached")
+    acting = {found["rule"] for found in body["committed"] if any(found[key] for key in keys)}
+    acting |= {rule["rule"] for rule in body["rules"] if rule.get("files") and rule["erased"]}
+    files = f"{totals['files']:,} {'file' if totals['files'] == 1 else 'files'}"
     if not acting:
-        return f"On {day}, no row was erased or anonymized."
+        gone = f", and {files} removed" if totals["files"] else ""
+        return f"On {day}, no row was erased or anonymized{gone}."
     parts: list[str] = []
     for word in ("erased", "anonymized", "restricted"):
         count = totals[word]
         if count:
             parts.append(f"{count:,} {word}" if parts else f"{count:,} {_rows(count)} {word}")
+    if totals["files"]:
+        parts.append(f"{files} removed")
     if not parts:
         parts.append(f"{totals['detached']:,} {_rows(totals['detached'])} detached")
     under = "1 rule" if len(acting) == 1 else f"{len(acting)} rules"
@@ -187,6 +196,8 @@ def _step(rule: Body) -> dict[str, Any]:
             for found in rule["also"]
             if found.get("done")
         ],
+        "files": list(file_facts(rule)),
+        "thing": "file" if rule.get("files") else "row",
         "refused": rule["refused"],
         "failed": rule["failed"],
     }

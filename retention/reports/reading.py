@@ -44,6 +44,8 @@ def run_body(ledger: Ledger, run_id: str | None) -> dict[str, Any]:
     body["state"] = _state(found)
     body["version"] = found.started.body.get("version")
     body["committed"] = _committed(ledger, found.run_id)
+    body["files_removed"] = _files_removed(ledger, found.run_id)
+    body["files"] = finished.get("files") or {}
     body["notes"] = finished.get("notes") or []
     body["copies"] = copies_of(ledger, found)
     body["recount"] = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.RECOUNT})]
@@ -63,6 +65,7 @@ def _line(ledger: Ledger, run: Run) -> dict[str, Any]:
         "erased": sum(item["erased"] for item in committed),
         "anonymized": sum(item["anonymized"] for item in committed),
         "restricted": sum(item["restricted"] for item in committed),
+        "files_removed": _files_removed(ledger, run.run_id),
         "exit_code": run.finished.body.get("exit_code") if run.finished else None,
     }
 
@@ -106,6 +109,12 @@ def _add(sums: dict[tuple[str, str], dict[str, int]], intent: Intent) -> None:
             (intent.rule, where), dict.fromkeys(("erased", "anonymized", *_COUNTED), 0)
         )
         counts[kind] += count
+
+
+def _files_removed(ledger: Ledger, run_id: str) -> int:
+    """Files that the run is known to have removed, by rules over files and with rows."""
+    entries = ledger.entries(run_id, {Kind.FILES_DONE})
+    return sum(_whole(entry.body.get("removed")) for entry in entries)
 
 
 def _rules(finished: Any) -> list[dict[str, Any]]:

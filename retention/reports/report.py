@@ -32,7 +32,7 @@ def stamp(moment: datetime | None) -> str | None:
 def count_body(database: str, count: StepCount) -> dict[str, Any]:
     """One rule's action on one table, counted."""
     step = count.step
-    return {
+    body: dict[str, Any] = {
         "rule": step.rule,
         "database": database,
         "table": step.table,
@@ -56,6 +56,13 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
         ],
     }
+    if count.files is not None:
+        body["files"] = {
+            "bytes_due": count.files.bytes,
+            "oldest": stamp(count.files.oldest),
+            "passed_over": dict(count.files.passed_over),
+        }
+    return body
 
 
 def step_body(database: str, result: StepResult) -> dict[str, Any]:
@@ -72,6 +79,10 @@ def step_body(database: str, result: StepResult) -> dict[str, Any]:
         for (table, kind), count in sorted(result.also.items())
         if (table, kind) not in known
     ]
+    if "files" in body:
+        files = result.files
+        body["files"] |= {"bytes": files.bytes, "linked": files.linked, "changed": files.changed}
+        body["files"]["failed"] = dict(files.failed)
     body["batches"] = result.batches
     body["milliseconds"] = round(result.seconds * 1000)
     body["refused"] = result.refused

@@ -19,7 +19,7 @@ from retention.planning.make import make_plan, plan_and_problems
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.reports.copies import outlook_body
-from retention.scheduler.nightly import Request, ledger_of
+from retention.scheduler.request import Request, ledger_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,17 @@
 """One night, from the first look to the last entry. Read this first.
 
 For each database of the policy: open it, settle what an earlier run left, plan, count, ask the
-limits, carry out what is allowed, write down what became of every rule, and count again. Then look
-for what was erased in the copies of the databases.
+limits, carry out what is allowed, write down what became of every rule, and count again. Then the
+same for the rules over files, and a look for what was erased in the copies of the databases.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from retention import __version__
 from retention.backups.copy import PLACED, Position
@@ -22,81 +19,26 @@ from retention.backups.night import SetNight, Work, purge_copies
 from retention.backups.reapplying.ghosts import refuse_ghosts
 from retention.connections import engine_for
 from retention.databases.database import Database
-from retention.errors import Busy, DatabaseFailure, Interrupted, RetentionError, gravest
-from retention.execution.accounts import StepResult
-from retention.execution.executor import Orders, Watch, execute
+from retention.errors import Busy, DatabaseFailure, RetentionError
+from retention.execution.executor import Orders, execute
 from retention.execution.limits import rule_on
 from retention.execution.preview import preview
 from retention.execution.recount import Looking, look_before, recount
-from retention.execution.recounting.verdict import Recount
 from retention.ledger.entry import JSON, Kind
-from retention.ledger.keys import KeyFolder
-from retention.ledger.store import Ledger, open_ledger
+from retention.ledger.store import Ledger
 from retention.planning.make import make_plan
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
-from retention.protocol.opening import Clock, Opened, open_for_work
+from retention.protocol.opening import Opened, open_for_work
 from retention.reports.report import step_body
+from retention.scheduler.file_night import file_night, row_files
+from retention.scheduler.request import DatabaseNight, Night, Request, key_folder, ledger_of
 from retention.scheduler.run_names import holder, new_run_id
 from retention.scheduler.timing import due_rules
 from retention.subjects.holds import bring_holds_together
 from retention.subjects.restrictions import bring_requests_together
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked of a night: the policy, the instant, and what a person said on top."""
-
-    policy: Policy
-    folder: Path
-    file: str
-    as_of: datetime
-    now: Clock
-    watch: Watch
-    rules: frozenset[str] = frozenset()
-    everything: bool = False
-    allowed: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class DatabaseNight:
-    """What became of one database: its plan, results and recount, or the error that stopped it."""
-
-    database: str
-    plan: Plan | None = None
-    results: list[StepResult] = field(default_factory=list)
-    recount: Recount | None = None
-    position: Position | None = None
-    notes: list[str] = field(default_factory=list)
-    error: RetentionError | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """The gravest of what happened here."""
-        codes = [self.error.exit_code] if self.error else []
-        codes += [3 for result in self.results if result.refused]
-        codes += [1 for result in self.results if result.failed]
-        codes += [1] if self.recount is not None and self.recount.is_fault else []
-        return gravest(codes)
-
-
-@dataclass(slots=True)
-class Night:
-    """A whole run."""
-
-    run_id: str
-    as_of: datetime
-    databases: list[DatabaseNight]
-    copies: list[SetNight] = field(default_factory=list)
-    interrupted: Interrupted | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """0, or the gravest over all databases and their copies."""
-        if self.interrupted is not None:
-            return self.interrupted.exit_code
-        codes = [night.exit_code for night in self.databases]
-        return gravest([*codes, *(found.exit_code for found in self.copies)])
+__all__ = ["DatabaseNight", "Night", "Request", "key_folder", "ledger_of", "nightly"]
 
 
 def nightly(request: Request) -> Night:
@@ -108,6 +50,7 @@ def nightly(request: Request) -> Night:
     _started(ledger, request, night, chosen)
     for name in request.policy.databases:
         night.databases.append(one_database(request, ledger, night.run_id, name, chosen))
+    night.databases += file_night(request, ledger, night.run_id, chosen)
     if request.watch.stopping():
         night.interrupted = request.watch.interruption()
     else:
@@ -126,6 +69,7 @@ def one_database(
             night.notes += opened.notes
             night.plan = _plan(request, opened, chosen)
             refuse_ghosts(opened, night.plan, key_folder(request.policy, request.folder))
+            files = row_files(request, opened, run_id, night)
             counts = preview(opened.database, opened.connection, night.plan)
             rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
             orders = Orders(
@@ -134,6 +78,7 @@ def one_database(
                 key_folder(request.policy, request.folder),
                 request.now,
                 request.watch,
+                files,
             )
             before = look_before(opened.database, night.plan, counts)
             execute(opened, night.plan, counts, rulings, orders, night.results)
@@ -183,22 +128,6 @@ def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") ->
         bring_holds_together(opened, keys)
         bring_requests_together(opened, keys)
         yield opened
-
-
-def ledger_of(policy: Policy, folder: Path) -> Ledger:
-    """The ledger the policy names; StorageError where `enroll` has not made it yet."""
-    return open_ledger(engine_for(policy.ledger.url, "ledger", folder))
-
-
-def key_folder(policy: Policy, folder: Path) -> KeyFolder:
-    """Where the monthly keys lie: `[ledger] keys`, else a folder beside the ledger."""
-    if policy.ledger.keys:
-        return KeyFolder(folder / policy.ledger.keys)
-    engine = engine_for(policy.ledger.url, "ledger", folder)
-    if engine.dialect.name == "sqlite" and engine.url.database:
-        file = Path(engine.url.database)
-        return KeyFolder(file.with_name(file.name + "-keys"))
-    return KeyFolder(folder / "retention-keys")
 
 
 def chosen_rules(request: Request, ledger: Ledger) -> frozenset[str]:
@@ -258,6 +187,11 @@ def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[
             "exit_code": night.exit_code,
             "steps": steps,
             "errors": dict(errors),
+            "files": {
+                found.database: found.files.body()
+                for found in night.databases
+                if found.files is not None and found.files.any
+            },
             "served": list[JSON](sorted(served_rules(night, chosen))),
             "notes": list[JSON](note for found in night.databases for note in found.notes),
             "stopped": request.watch.stopping(),

@@ -104,6 +104,9 @@ GOOD = (
     ),
     'start = "a"\nanonymize_after = "1 day"\nanonymize = { "b.*, c.*" = "delete" }',
     'keep_at_least = "forever"',
+    'files = { a = "media/{b}/{a}" }',
+    'delete_when = "b"\n[rules.crash]\nfiles = "var/**/*.dmp"\nstart = { name = "%Y-%m-%d" }\n'
+    'delete_after = "1 day"',
     'start = "a"\nkeep_at_least = "no.own.rule"\nprotects = ["customers.name"]',
     "delete_when = \"state = 'failed'\"",
     'start = "a"\ndelete_after = "1 day"\npromise = "We forget you."',
@@ -117,6 +120,9 @@ GOOD = (
     *(f'delete_when = "b"\n[backups.nightly]\ndatabase = "shop"\n{form}' for form in BACKUPS),
 )
 BAD = (
+    "files = {}",
+    'files = { a = "media/b" }',
+    'delete_when = "b"\n[rules.crash]\nstart = "modified"\ndelete_after = "1 day"',
     'start = "a"\ndelet_after = "1 day"',
     'start = { lates_of = ["a"] }\ndelete_after = "1 day"',
     'start = { latest_of = [] }\ndelete_after = "1 day"',
@@ -244,7 +250,7 @@ def test_every_key_has_its_sentence_and_none_is_internal() -> None:
     hidden = {"sha256", "text", "catalogue"}
     assert not hidden & set(SCHEMA["properties"])
     assert "name" not in tables["Rule"]["properties"]
-    assert tables["Rule"]["required"] == ["table"]
+    assert tables["Rule"]["anyOf"] == [{"required": ["table"]}, {"required": ["files"]}]
 
 
 def test_every_table_of_the_policy_is_described() -> None:

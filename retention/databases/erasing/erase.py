@@ -36,6 +36,8 @@ def reads_other_rows(plan: Plan, step: Step) -> bool:
     """TRUE where the step's decision, or its effect, involves rows of other tables."""
     if any(mask.hops for mask in step.masks) or step.removals:
         return True
+    if plan.files_gone(step) or plan.files_masked(step):
+        return True
     if step.unless or step.when is not None or step.unit is not None:
         return True
     if step.clock is not None and not step.clock.is_own:

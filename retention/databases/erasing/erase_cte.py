@@ -6,7 +6,7 @@ child row inserted meanwhile is seen, and either goes counted or keeps its paren
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -27,14 +27,17 @@ from retention.databases.erasing.system_columns import (
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined_to_any, row_of
+from retention.databases.statements.file_names import as_values, names_in
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import Leaving, within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import MaskGroup
+from retention.planning.owned_files import OwnedFile
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
 Part = tuple[str, str, Table, sa.CTE]
+FilePart = tuple[OwnedFile, sa.Select[Any]]
 
 
 class CteEraser:
@@ -91,11 +94,13 @@ class CteEraser:
             case Action.DELETE:
                 root = self._delete_root(doomed)
                 parts: list[Part] = [("erased", self.step.table, self.table, root)]
-                return self._answer(parts + self._deletions({self.step.table: root}, doomed))
+                parts += self._deletions({self.step.table: root}, doomed)
+                return self._answer(parts, self._files_of(parts))
             case Action.RESTRICT:
                 return self._restrictions(doomed)
             case _:
-                return self._answer(self._updates(doomed) + self._deletions({}, doomed))
+                parts = self._updates(doomed) + self._deletions({}, doomed)
+                return self._answer(parts, [*self._files_of(parts), *self._files_masked(doomed)])
 
     def _doomed(self, window: Window, most: int | None) -> sa.CTE:
         row = with_system_columns(row_of(self.table))
@@ -256,15 +261,38 @@ class CteEraser:
         ]
         return columns or [sa.literal_column("1").label("one")]
 
-    def _answer(self, parts: list[Part]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    def _files_of(self, parts: list[Part]) -> Iterator[FilePart]:
+        """What tells the files of the rows that are deleted."""
+        for kind, name, _, found in parts:
+            for owned in self.plan.files_of(name) if kind == "erased" else ():
+                yield owned, names_in(self.dialect, owned, found, sa.true())
+
+    def _files_masked(self, doomed: sa.CTE) -> Iterator[FilePart]:
+        """The same of the rows whose name for a file is masked, read as it was."""
+        for owned in self.plan.files_masked(self.step):
+            (mask,) = [
+                one for one in self.step.masks if one.column == owned.column and not one.hops
+            ]
+            row = with_system_columns(row_of(self.table))
+            here = sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
+            masked = self.predicates.any_to_mask([mask], row)
+            among = sa.exists(sa.select(sa.literal_column("1")).select_from(doomed).where(here))
+            yield owned, names_in(self.dialect, owned, row, sa.and_(among, masked))
+
+    def _answer(
+        self, parts: list[Part], files: Iterable[FilePart] = ()
+    ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
         self._parts = [(kind, name, table) for kind, name, table, _ in parts]
+        named = list(files)
+        self._files = [owned for owned, _ in named]
         if not self.keys:
             counts = [
                 sa.select(sa.func.count()).select_from(found).scalar_subquery()
                 for _, _, _, found in parts
             ]
             return sa.select(*counts)
-        width = max(len(table.key) for _, _, table, _ in parts) + 1
+        widths = [len(table.key) + 1 for _, _, table, _ in parts]
+        width = max(*widths, *(len(owned.template.fields) for owned in self._files), 1)
         selects: list[Any] = []
         for index, (_, _, table, found) in enumerate(parts):
             columns = key_columns(
@@ -277,10 +305,19 @@ class CteEraser:
                     sa.literal_column(str(index)).label("part"), *columns, *padding
                 ).select_from(found)
             )
+        for index, (_, names) in enumerate(named, start=len(parts)):
+            named_rows = names.subquery(f"names_{index}")
+            padding = [sa.cast(sa.null(), sa.Text())] * (width - len(named_rows.c))
+            part: sa.Label[Any] = sa.literal_column(str(index)).label("part")
+            selects.append(sa.select(part, *named_rows.c, *padding).select_from(named_rows))
         return sa.union_all(*selects)
 
     def _read(self, rows: Any) -> Taken:
         taken = Taken()
+        for index, owned in enumerate(self._files, start=len(self._parts)):
+            end = len(owned.template.fields) + 1
+            names = as_values(row[1:end] for row in rows if row[0] == index)
+            taken.files.setdefault(owned, []).extend(names)
         for index, (kind, name, table) in enumerate(self._parts):
             if self.keys:
                 keys = keys_of(table, [row for row in rows if row[0] == index], offset=1)

@@ -18,12 +18,14 @@ from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, detached, is_true, joined_to_any, row_of
+from retention.databases.statements.file_names import as_values, names_in
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
+from retention.planning.owned_files import OwnedFile
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference
 
@@ -84,6 +86,7 @@ class SetEraser:
         self.unused.set_down(connection)
         self._detach(connection, taken)
         self._note_keys(connection, taken)
+        self._note_files(connection, taken)
         self._mask(connection, taken)
         self._mask_unused(connection, taken)
         self._delete(connection, taken)
@@ -211,6 +214,28 @@ class SetEraser:
             rows = connection.execute(sa.select(*columns)).fetchall()
             if rows:
                 taken.keys[name] = keys_of(table, rows)
+
+    def _note_files(self, connection: sa.Connection, taken: Taken) -> None:
+        """What tells the files of rows about to go, or of those whose name for it is masked."""
+        for owned in self.plan.files_gone(self.step):
+            if owned.table in self.members:
+                rows = self._temporary(owned.table)
+                self._note_names(connection, owned, rows, sa.true(), taken)
+            unused = self.unused.set_of(owned.table)
+            if unused is not None:
+                self._note_names(connection, owned, unused, sa.true(), taken)
+        for owned in self.plan.files_masked(self.step):
+            row = row_of(self.table)
+            own = self.predicates.masks_at(self.step, ())
+            mask = [one for one in own if one.column == owned.column]
+            needed = sa.and_(self._is_doomed(row), self.predicates.any_to_mask(mask, row))
+            self._note_names(connection, owned, row, needed, taken)
+
+    def _note_names(
+        self, connection: sa.Connection, owned: OwnedFile, rows: Row, where: Truth, taken: Taken
+    ) -> None:
+        found = connection.execute(names_in(self.dialect, owned, rows, where)).fetchall()
+        taken.files.setdefault(owned, []).extend(as_values(found))
 
     def _delete(self, connection: sa.Connection, taken: Taken) -> None:
         for name in reversed(self.plan.taken_tables(self.step)):

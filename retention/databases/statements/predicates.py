@@ -131,6 +131,7 @@ class Predicates(Stopping):
             found = self.stops(step.table, row, step)
         elif step.action is Action.ANONYMIZE:
             found = self._held(step.table, row) + self._taken_instead(step, row)
+            found += self.unsafe(self.plan.files_masked(step), row)
         else:
             found = self._restriction_stops(step, row)
         found += [

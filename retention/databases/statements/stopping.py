@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, row_of
 from retention.databases.statements.circles import Circle
+from retention.databases.statements.file_names import unsafe_name
 from retention.databases.statements.masking import Masking
 from retention.databases.statements.rows import Alive, all_alive
 from retention.databases.statements.stand_ins import stands_in
 from retention.databases.statements.stops import Stop, grouped
 from retention.databases.statements.units import Naming, Units
 from retention.planning.masked_columns import ColumnMask
+from retention.planning.owned_files import OwnedFile
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Reference
 
@@ -55,7 +57,12 @@ class Stopping(Masking):
     def _keeps(self, table: str, row: Row) -> list[Stop]:
         floors = self.plan.floors_on(table)
         kept = [("kept", floor.rule, self.holding(floor, row)) for floor in floors]
-        return [*self._held(table, row), *kept]
+        unsafe = self.unsafe(self.plan.files_of(table), row)
+        return [*self._held(table, row), *unsafe, *kept]
+
+    def unsafe(self, files: Iterable[OwnedFile], row: Row) -> list[Stop]:
+        """A row whose file cannot be told stays: once it is gone, nobody could find the file."""
+        return [("unless", owned.stop, unsafe_name(self.dialect, owned, row)) for owned in files]
 
     def _blocks(self, table: str, row: Row, step: Step | None = None) -> list[Stop]:
         found = [

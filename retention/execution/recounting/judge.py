@@ -22,6 +22,8 @@ from retention.execution.recounting.times import (
 from retention.execution.recounting.units import referred_from_outside, sharing
 from retention.planning.clocks import UNITS, Clock, ClockColumn
 from retention.planning.deadlines import Deadline
+from retention.planning.owned_files import OwnedFile
+from retention.planning.paths import ColumnPath
 from retention.planning.plan import Action, Floor, Plan, Step
 from retention.planning.schema import Reference
 from retention.policies.calendar import local_day
@@ -90,6 +92,7 @@ class Judge:
             found = self.kept_from_leaving(step.table, keys, step=step)
         else:
             found = self.rows.held(step.table, list(keys))
+            found |= self.unsafe(self.plan.files_masked(step), keys - found)
         for _, condition in step.unless:
             found |= self.rows.excepted(step.table, keys - found, condition)
         return found
@@ -110,6 +113,7 @@ class Judge:
 
     def _kept_itself(self, table: str, keys: Keys, step: Step | None = None) -> Keys:
         found = self.rows.held(table, list(keys))
+        found |= self.unsafe(self.plan.files_of(table), keys - found)
         for floor in self.plan.floors_on(table):
             found |= self.keeping(floor, keys - found)
         for reference in self.plan.referring(table, "block"):
@@ -122,6 +126,21 @@ class Judge:
             return self.rows.referred(reference, keys)
         selected = partial(self._selected, step)
         return referred_from_outside(self.rows, reference, step.unit, keys, selected)
+
+    def unsafe(self, files: Iterable[OwnedFile], keys: Keys) -> Keys:
+        """The rows that name a file which nobody could find once they are gone."""
+        found: Keys = set()
+        for owned in files:
+            values: dict[RowKey, dict[str, str | None]] = {key: {} for key in keys}
+            for name in owned.template.fields:
+                for key, text in self.rows.along(
+                    owned.table, keys, ColumnPath((), owned.table, name)
+                ):
+                    values[key][name] = text
+            for key, texts in values.items():
+                if texts.get(owned.column) and not owned.template.is_safe(texts):
+                    found.add(key)
+        return found
 
     def standing_in(self, table: str, keys: Keys) -> Keys:
         """The rows to which detached rows refer from then on: they stand for all who left."""

@@ -1,0 +1,1 @@
+"""Files and objects: listed, looked at again, removed. Local ones by descriptors, others by fsspec."""
