@@ -363,7 +363,7 @@ def test_an_error_is_a_sentence_and_its_exit_code(fresh: Path, name: str) -> Non
 
 
 def _enrolled(folder: Path, limits: str = "") -> Path:
-    _, config = write_demo(folder, AS_OF)
+    *_, config = write_demo(folder, AS_OF)
     if limits:
         text = config.read_text(encoding="utf-8")
         config.write_text(re.sub(r"rows_per_run.*", limits, text), encoding="utf-8")

@@ -688,8 +688,8 @@ def ledger_copy(ledger: Path) -> bytes:
 
 
 def test_a_database_without_its_marker(project: Project) -> None:
-    """Where the row or the whole table is gone: exit 4, and the message names enroll."""
+    """Where the row or the whole table is gone: exit 4, and the message names reapply."""
     shop = done_and_more_due(project)
     for change in ("DELETE FROM retention_marker", "DROP TABLE retention_marker"):
         project.sql(change)
-        assert_stopped(project, shop, "retention enroll main")
+        assert_stopped(project, shop, "retention backups reapply")

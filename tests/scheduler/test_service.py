@@ -292,7 +292,7 @@ def _cli(*arguments: str) -> list[str]:
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "TERM"), (signal.SIGINT, "INT")])
 def test_a_real_process_works_and_stops(tmp_path: Path, number: signal.Signals, name: str) -> None:
     """`retention serve` on a demo that is due does its night, says nothing, and ends with 0."""
-    _, config = write_demo(tmp_path, datetime.now(UTC))
+    *_, config = write_demo(tmp_path, datetime.now(UTC))
     environment = dict(os.environ)
     environment.pop("SHOP_DATABASE_URL", None)
     subprocess.run(
