@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 
 from retention.planning.plan import Step
 
@@ -19,10 +19,10 @@ class Also:
 
 @dataclass(frozen=True, slots=True)
 class FileCount:
-    """Of a rule over files: bytes and oldest change of what is due, and what was passed over."""
+    """Of what is due: bytes, and the earliest day on which a clock started; what was passed over."""
 
     bytes: int
-    oldest: datetime | None
+    oldest: date | None
     passed_over: dict[str, int]
 
 

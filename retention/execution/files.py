@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from retention.execution.accounts import FileCount, StepCount, StepResult
 from retention.execution.executor import Orders
@@ -40,7 +40,7 @@ class FilesDue:
             outcomes[outcome] += 1
             if outcome is FileOutcome.DUE:
                 size += found.size
-                oldest = _earlier(oldest, found.modified)
+                oldest = _earlier(oldest, self.step.day(found.name, found.modified))
         return StepCount(
             self.step.step,
             outcomes[FileOutcome.DUE],
@@ -65,7 +65,7 @@ def _words(found: PassedOver) -> str:
     return f"{found.what} ({found.code})" if found.code else found.what
 
 
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+def _earlier(one: date | None, other: date | None) -> date | None:
     return min(filter(None, (one, other)), default=None)
 
 

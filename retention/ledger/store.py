@@ -30,6 +30,8 @@ from retention.ledger.transactions import (
 _PAGE = 500
 _UNDONE = "nothing is known to be written; no batch may commit"
 
+TokenBlobs = Mapping[str, tuple[int, bytes]]
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -95,11 +97,7 @@ class Ledger:
             return writes.append(connection, kind, at, run_id, database_id, body or {})
 
     def append_intent(
-        self,
-        intent: Intent,
-        tokens: Mapping[str, tuple[int, bytes]],
-        at: datetime,
-        sealed: bytes | None = None,
+        self, intent: Intent, tokens: TokenBlobs, at: datetime, sealed: bytes | None = None
     ) -> Entry:
         """Write an intent and its tokens, {table: (width, tokens)}, durably; sets `token_digest`.
 

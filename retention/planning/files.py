@@ -46,7 +46,7 @@ class FileStep:
     def outcome(self, name: str, modified: datetime | None) -> FileOutcome:
         """What becomes of a file of that name, last changed then (aware; None: not known)."""
         try:
-            start = modified if self.by_name is None else self.by_name.read(name, self.zone)
+            start = self._start(name, modified)
         except (ValueError, OverflowError):
             return FileOutcome.UNDECIDABLE
         if start is None:
@@ -58,6 +58,17 @@ class FileStep:
         if cutoff is not None and _before(start, cutoff):
             return FileOutcome.DUE
         return FileOutcome.RUNNING if _before(start, self.now) else FileOutcome.NOT_STARTED
+
+    def day(self, name: str, modified: datetime | None) -> date | None:
+        """The local day on which the file's clock started, None where it has none to be read."""
+        try:
+            start = self._start(name, modified)
+        except (ValueError, OverflowError):
+            return None
+        return None if start is None else day_of(start, self.zone)
+
+    def _start(self, name: str, modified: datetime | None) -> date | datetime | None:
+        return modified if self.by_name is None else self.by_name.read(name, self.zone)
 
     def _outside(self, start: date | datetime) -> bool:
         """TRUE for a start in the past that has no financial year."""

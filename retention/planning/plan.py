@@ -238,7 +238,7 @@ class Plan:
     def files_gone(self, step: Step) -> tuple[OwnedFile, ...]:
         """Files that go with rows the step deletes; moved rows keep theirs."""
         lost = () if step.moves else self.lost_tables(step)
-        return tuple(found for table in lost for found in self.files_of(table))
+        return tuple(found for found in self.files if found.table in lost)
 
     def files_masked(self, step: Step) -> tuple[OwnedFile, ...]:
         """Files that go because the step masks the column that names them."""
@@ -254,9 +254,6 @@ class Plan:
 
         Their floors stay, and starts that they will need later are written down all the same.
         """
-        steps = tuple(
-            step
-            for step in self.steps
-            if step.rule not in refused or step.action is Action.REMEMBER
-        )
-        return replace(self, steps=steps)
+        always = Action.REMEMBER
+        kept = (step for step in self.steps if step.rule not in refused or step.action is always)
+        return replace(self, steps=tuple(kept))

@@ -15,7 +15,7 @@ def file_facts(body: Mapping[str, Any]) -> Iterator[str]:
         return
     size = files.get("bytes", files["bytes_due"])
     if size:
-        oldest = f", the oldest of {files['oldest'][:10]}" if files["oldest"] else ""
+        oldest = f", the oldest of {files['oldest']}" if files["oldest"] else ""
         yield f"{amount(size)}{oldest}"
     if files["passed_over"]:
         passed = (f"{count:,} {words}" for words, count in files["passed_over"].items())

@@ -59,7 +59,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
     if count.files is not None:
         body["files"] = {
             "bytes_due": count.files.bytes,
-            "oldest": stamp(count.files.oldest),
+            "oldest": None if count.files.oldest is None else count.files.oldest.isoformat(),
             "passed_over": dict(count.files.passed_over),
         }
     return body

@@ -1,7 +1,8 @@
 """A page of `docs/policy` as data: its examples, what they print, what becomes of each row.
 
-An example is a fence ```toml policy, a fence ```sql database (or that of the example before), a
-fence ```console with commands and what they print, and tables `| TABLE | columns … | becomes | why |`.
+An example is a fence ```toml policy, a fence ```sql database (or that of the example before),
+perhaps a fence ```text files (a path and the day of its last change, a line each), a fence
+```console with commands and what they print, and tables `| TABLE | columns … | becomes | why |`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "policy"
-_FENCE = re.compile(r"^```(toml policy|sql database|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_KINDS = "toml policy|sql database|text files|console"
+_FENCE = re.compile(rf"^```({_KINDS})\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
 _SETS = re.compile(r"(\w+) = (NULL|'(?:[^']|'')*'|-?[\d.]+)")
 _WORD = re.compile(r"\*\*([^*]+)\*\*")
@@ -57,6 +59,7 @@ class Example:
     policy: str
     database: str
     line: int
+    files: dict[str, str] = field(default_factory=dict)
     consoles: list[str] = field(default_factory=list)
     fates: dict[str, list[Fate]] = field(default_factory=dict)
 
@@ -82,6 +85,8 @@ def examples(text: str) -> Iterator[Example]:
         fences = [(found.group(1), found.group(2)) for found in _FENCE.finditer(part)]
         database = next((body for kind, body in fences if kind == "sql database"), database)
         example = Example(fences[0][1], database, text.count("\n", 0, start) + 1)
+        listed = "".join(body for kind, body in fences if kind == "text files")
+        example.files = dict(line.split() for line in listed.splitlines())
         example.consoles = [body for kind, body in fences if kind == "console"]
         example.fates = dict(_tables(_FENCE.sub("", part)))
         yield example

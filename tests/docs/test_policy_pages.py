@@ -33,6 +33,8 @@ PAGES = sorted(FOLDER.glob("*.md"))
 EXAMPLES = [(page, found) for page in PAGES for found in examples(page.read_text(encoding="utf-8"))]
 NAMES = [f"{page.stem}:{found.line}" for page, found in EXAMPLES]
 COLUMNS = "88"
+FILES = "files"
+"""The table of a page that tells of files; `explain` knows rows only."""
 _VARIES = (
     (r"\b(\d{8}T\d{6}Z)-[0-9a-f]{6}\b", r"\1-…"),
     (r"\b([HR])-\d{8}-[0-9a-f]{6}\b", r"\1-…"),
@@ -94,7 +96,12 @@ class Played:
         (folder / "policies.toml").write_text(example.policy, encoding="utf-8")
         with closing(sqlite3.connect(folder / "shop.db")) as connection:
             connection.executescript(example.database)
-        self.before = contents(folder / "shop.db")
+        for name, day in example.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("x" * 1000, encoding="utf-8")
+            noon = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+            os.utime(folder / name, (noon, noon))
+        self.before = self._contents()
         self.after = self.before
         self.printed: list[str] = []
         self.ran = False
@@ -109,7 +116,17 @@ class Played:
             self._ask()
             night = retention(self.folder, "run", "--all", "--at", self._instant())
             assert night.code == 0, night.out + night.err
-        self.after = contents(self.folder / "shop.db")
+        self.after = self._contents()
+
+    def _contents(self) -> dict[str, dict[str, Row]]:
+        """The tables, and the files as one more where the example has some."""
+        there = {
+            name: {"changed": day}
+            for name, day in self.example.files.items()
+            if (self.folder / name).exists()
+        }
+        found = contents(self.folder / "shop.db")
+        return found | {FILES: there} if self.example.files else found
 
     def _console(self, text: str) -> str:
         printed = []
@@ -132,7 +149,7 @@ class Played:
         if self.stories:
             return
         for table, fates in self.example.fates.items():
-            for fate in fates:
+            for fate in fates if table != FILES else ():
                 words = ("explain", table, *fate.key.split(), "--json", "--at", self._instant())
                 self.stories[table, fate.key] = retention(self.folder, *words).json
 
@@ -225,7 +242,7 @@ def test_explain_gives_the_reason_that_the_page_gives(
     stories = played(page, example).stories
     zone = tomllib.loads(example.policy)["timezone"]
     for table, fates in example.fates.items():
-        for fate in fates:
+        for fate in fates if table != FILES else ():
             story = stories[table, fate.key]
             said = {_said(rule) for rule in story["rules"]} or {"no rule"}
             assert set(fate.words) <= said, f"{table} {fate.key}"

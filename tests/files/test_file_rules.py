@@ -45,7 +45,7 @@ def test_files_go_by_their_time_of_change(place: Project, crash: Path) -> None:
     assert (plan["due"], plan["running"], plan["rows"]) == (3, 1, 4)
     assert plan["files"] == {
         "bytes_due": 12,
-        "oldest": "2026-01-01T00:00:00Z",
+        "oldest": "2026-01-01",
         "passed_over": {},
     }
     assert there(crash) == {"a.dmp", "deep/er/b.dmp", "deep/c.dmp", "deep/young.dmp", "a.txt"}

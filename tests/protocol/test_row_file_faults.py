@@ -59,7 +59,7 @@ KEPT = {f"photo-{key}.png" for key in YOUNG}
     ],
 )
 def test_killed_around_the_commit(media: Project, point: str, left: int) -> None:
-    """Whatever point a run is killed at, every row has its file, and the next night removes the rest."""
+    """Wherever a run is killed, every row has its file, and the next night removes the rest."""
     killed = night(media, Fault(point)).end()
     assert killed.code == -9, killed.out + killed.err
     assert rows(media) <= files(media)

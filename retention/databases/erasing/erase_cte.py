@@ -6,13 +6,20 @@ child row inserted meanwhile is seen, and either goes counted or keeps its paren
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.cte_files import (
+    FilePart,
+    files_masked,
+    files_of,
+    padded,
+    read_files,
+)
 from retention.databases.erasing.cte_rows import detached_values, goes_with, note, under
 from retention.databases.erasing.last_users import locks_on_used, unused_deletions
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
@@ -27,17 +34,14 @@ from retention.databases.erasing.system_columns import (
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined_to_any, row_of
-from retention.databases.statements.file_names import as_values, names_in
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import Leaving, within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import MaskGroup
-from retention.planning.owned_files import OwnedFile
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
 
 Part = tuple[str, str, Table, sa.CTE]
-FilePart = tuple[OwnedFile, sa.Select[Any]]
 
 
 class CteEraser:
@@ -95,12 +99,13 @@ class CteEraser:
                 root = self._delete_root(doomed)
                 parts: list[Part] = [("erased", self.step.table, self.table, root)]
                 parts += self._deletions({self.step.table: root}, doomed)
-                return self._answer(parts, self._files_of(parts))
+                return self._answer(parts, [*files_of(self.plan, self.dialect, parts)])
             case Action.RESTRICT:
                 return self._restrictions(doomed)
             case _:
                 parts = self._updates(doomed) + self._deletions({}, doomed)
-                return self._answer(parts, [*self._files_of(parts), *self._files_masked(doomed)])
+                masked = files_masked(self.plan, self.predicates, self.step, doomed)
+                return self._answer(parts, [*files_of(self.plan, self.dialect, parts), *masked])
 
     def _doomed(self, window: Window, most: int | None) -> sa.CTE:
         row = with_system_columns(row_of(self.table))
@@ -261,30 +266,11 @@ class CteEraser:
         ]
         return columns or [sa.literal_column("1").label("one")]
 
-    def _files_of(self, parts: list[Part]) -> Iterator[FilePart]:
-        """What tells the files of the rows that are deleted."""
-        for kind, name, _, found in parts:
-            for owned in self.plan.files_of(name) if kind == "erased" else ():
-                yield owned, names_in(self.dialect, owned, found, sa.true())
-
-    def _files_masked(self, doomed: sa.CTE) -> Iterator[FilePart]:
-        """The same of the rows whose name for a file is masked, read as it was."""
-        for owned in self.plan.files_masked(self.step):
-            (mask,) = [
-                one for one in self.step.masks if one.column == owned.column and not one.hops
-            ]
-            row = with_system_columns(row_of(self.table))
-            here = sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
-            masked = self.predicates.any_to_mask([mask], row)
-            among = sa.exists(sa.select(sa.literal_column("1")).select_from(doomed).where(here))
-            yield owned, names_in(self.dialect, owned, row, sa.and_(among, masked))
-
     def _answer(
-        self, parts: list[Part], files: Iterable[FilePart] = ()
+        self, parts: list[Part], files: Sequence[FilePart] = ()
     ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
         self._parts = [(kind, name, table) for kind, name, table, _ in parts]
-        named = list(files)
-        self._files = [owned for owned, _ in named]
+        self._files = [owned for owned, _ in files]
         if not self.keys:
             counts = [
                 sa.select(sa.func.count()).select_from(found).scalar_subquery()
@@ -295,29 +281,17 @@ class CteEraser:
         width = max(*widths, *(len(owned.template.fields) for owned in self._files), 1)
         selects: list[Any] = []
         for index, (_, _, table, found) in enumerate(parts):
-            columns = key_columns(
-                self.dialect, table, found, self.plan.guard_of(table.name), as_text=True
-            )
-            padding = [sa.cast(sa.null(), sa.Text())] * (width - len(columns))
-            columns = [sa.cast(column, sa.Text()) for column in columns]
-            selects.append(
-                sa.select(
-                    sa.literal_column(str(index)).label("part"), *columns, *padding
-                ).select_from(found)
-            )
-        for index, (_, names) in enumerate(named, start=len(parts)):
-            named_rows = names.subquery(f"names_{index}")
-            padding = [sa.cast(sa.null(), sa.Text())] * (width - len(named_rows.c))
-            part: sa.Label[Any] = sa.literal_column(str(index)).label("part")
-            selects.append(sa.select(part, *named_rows.c, *padding).select_from(named_rows))
+            guard = self.plan.guard_of(table.name)
+            columns = key_columns(self.dialect, table, found, guard, as_text=True)
+            texts: list[Any] = [sa.cast(column, sa.Text()) for column in columns]
+            selects.append(padded(sa.select(*texts).select_from(found), index, width))
+        for index, (_, names) in enumerate(files, start=len(parts)):
+            selects.append(padded(names, index, width))
         return sa.union_all(*selects)
 
     def _read(self, rows: Any) -> Taken:
         taken = Taken()
-        for index, owned in enumerate(self._files, start=len(self._parts)):
-            end = len(owned.template.fields) + 1
-            names = as_values(row[1:end] for row in rows if row[0] == index)
-            taken.files.setdefault(owned, []).extend(names)
+        read_files(taken, self._files, rows, len(self._parts))
         for index, (kind, name, table) in enumerate(self._parts):
             if self.keys:
                 keys = keys_of(table, [row for row in rows if row[0] == index], offset=1)

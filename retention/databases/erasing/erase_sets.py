@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.cte_rows import under
+from retention.databases.erasing.file_sets import note_files
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.noting import note_keys
 from retention.databases.erasing.parting import part
@@ -18,14 +19,12 @@ from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, detached, is_true, joined_to_any, row_of
-from retention.databases.statements.file_names import as_values, names_in
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
-from retention.planning.owned_files import OwnedFile
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference
 
@@ -201,41 +200,20 @@ class SetEraser:
         return sa.tuple_(*(row.c[column] for column in key)).in_(keys)
 
     def _note_keys(self, connection: sa.Connection, taken: Taken) -> None:
-        if not self.keys:
-            return
-        for name in self.members:
+        for name in self.members if self.keys else ():
             table = self.plan.schema.tables[name]
             if not table.key:
                 continue
-            doomed = self._temporary(name)
-            columns = key_columns(
-                self.dialect, table, doomed, self.plan.guard_of(name), as_text=False
-            )
+            doomed, guard = self._temporary(name), self.plan.guard_of(name)
+            columns = key_columns(self.dialect, table, doomed, guard, as_text=False)
             rows = connection.execute(sa.select(*columns)).fetchall()
             if rows:
                 taken.keys[name] = keys_of(table, rows)
 
     def _note_files(self, connection: sa.Connection, taken: Taken) -> None:
-        """What tells the files of rows about to go, or of those whose name for it is masked."""
-        for owned in self.plan.files_gone(self.step):
-            if owned.table in self.members:
-                rows = self._temporary(owned.table)
-                self._note_names(connection, owned, rows, sa.true(), taken)
-            unused = self.unused.set_of(owned.table)
-            if unused is not None:
-                self._note_names(connection, owned, unused, sa.true(), taken)
-        for owned in self.plan.files_masked(self.step):
-            row = row_of(self.table)
-            own = self.predicates.masks_at(self.step, ())
-            mask = [one for one in own if one.column == owned.column]
-            needed = sa.and_(self._is_doomed(row), self.predicates.any_to_mask(mask, row))
-            self._note_names(connection, owned, row, needed, taken)
-
-    def _note_names(
-        self, connection: sa.Connection, owned: OwnedFile, rows: Row, where: Truth, taken: Taken
-    ) -> None:
-        found = connection.execute(names_in(self.dialect, owned, rows, where)).fetchall()
-        taken.files.setdefault(owned, []).extend(as_values(found))
+        sets = [(name, self._temporary(name)) for name in self.members]
+        sets += [(name, self.unused.set_of(name)) for name, _ in self.unused.names]
+        note_files(connection, self.predicates, self.step, sets, self._is_doomed, taken)
 
     def _delete(self, connection: sa.Connection, taken: Taken) -> None:
         for name in reversed(self.plan.taken_tables(self.step)):

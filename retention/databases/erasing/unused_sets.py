@@ -39,9 +39,9 @@ class UnusedSets:
         ]
         self.leaving = Leaving(plan, dialect, members, taken)
 
-    def set_of(self, name: str) -> sa.TableClause | None:
-        """The rows of the table that go unused; None where none of it can."""
-        return self._temporary(name) if name in dict(self.names) else None
+    def set_of(self, name: str) -> sa.TableClause:
+        """The rows of the table that go unused."""
+        return self._temporary(name)
 
     def clear(self, connection: sa.Connection) -> None:
         """Empty the sets for the next batch."""
