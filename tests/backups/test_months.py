@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from project import Project
 from shops import CUSTOMERS, NIGHT, REFERENCES, customers, ledger_of, shop
 
-from retention.backups.reapplying.months import KeyMonth, destroy_months, destroyable
+from retention.backups.reapplying.months import (
+    KeyMonth,
+    Owed,
+    destroy_months,
+    destroyable,
+    gone_until,
+)
 from retention.ledger.keys import KeyFolder
 
 NAMES = [f"20{year}-{month:02d}" for year in (25, 26) for month in range(1, 13)]
@@ -47,6 +53,43 @@ def test_a_key_goes_only_when_no_copy_is_older_than_the_end_of_its_month(
             for name in found.databases
         )
         assert (found.month in chosen) == (over and confirmed_all)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Owed,
+            st.sampled_from(["nightly", "weekly"]),
+            st.sampled_from("ab"),
+            st.integers(1, 6).map(lambda day: datetime(2026, 1, day, tzinfo=UTC)),
+            st.booleans(),
+        )
+    )
+)
+def test_a_database_is_free_of_copies_up_to_what_every_set_has_confirmed(owed: list[Owed]) -> None:
+    """At that instant every set has confirmed something as late, and owes nothing as early."""
+    found = gone_until(owed)
+    for database in "ab":
+        own = [one for one in owed if one.database_id == database]
+        sets = {one.backups for one in own}
+        free = [
+            one.at
+            for one in own
+            if all(
+                any(
+                    o.confirmed and o.at >= one.at
+                    for o in own
+                    if o.backups == name and early(own, o)
+                )
+                for name in sets
+            )
+        ]
+        assert found.get(database) == max(free, default=None)
+
+
+def early(own: list[Owed], one: Owed) -> bool:
+    """Nothing that its set still owes is as early."""
+    return not any(o.backups == one.backups and not o.confirmed and o.at <= one.at for o in own)
 
 
 def test_keys_are_listed_and_destroyed_with_their_tokens(project: Project) -> None:

@@ -19,7 +19,7 @@ from retention.protocol.opening import Opened
 
 SAMPLE = 2_000
 """Erased keys that are looked up per table; of tables with other keys, rows that are read."""
-LOOKED_BACK = 5_000
+LOOKED_BACK = 1_000
 """Batches, newest first, among which a table's sample is looked for."""
 
 

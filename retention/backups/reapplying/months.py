@@ -71,6 +71,34 @@ def months_of(ledger: Ledger, keys: KeyFolder) -> list[KeyMonth]:
     return [found[month] for month in sorted(found)]
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one set of backups owes one database: copies from before `at` must go; have they?"""
+
+    backups: str
+    database_id: str
+    at: datetime
+    confirmed: bool
+
+
+def gone_until(owed: Iterable[Owed]) -> dict[str, datetime]:
+    """For each database the instant before which no set has a copy left, as `destroyable` asks.
+
+    In each set the last confirmed instant before everything that is still owed; of several sets
+    the earliest. A database that some set has confirmed nothing for is not among them.
+    """
+    sets: dict[tuple[str, str], list[Owed]] = {}
+    for one in owed:
+        sets.setdefault((one.database_id, one.backups), []).append(one)
+    found: dict[str, datetime | None] = {}
+    for (database_id, _), several in sets.items():
+        still = min((one.at for one in several if not one.confirmed), default=None)
+        done = [one.at for one in several if one.confirmed and (still is None or one.at < still)]
+        own, before = max(done, default=None), found.get(database_id, max(done, default=None))
+        found[database_id] = None if own is None or before is None else min(own, before)
+    return {database_id: at for database_id, at in found.items() if at is not None}
+
+
 def destroyable(
     months: Iterable[KeyMonth], gone_until: Mapping[str, datetime], present: datetime
 ) -> list[str]:
