@@ -217,3 +217,74 @@ def test_keys_that_are_no_numbers_are_recognised(project: Project) -> None:
         ("m3@x.example",)
     ]
     assert project.run("run", "--all").code == 0
+
+
+def test_masks_by_token_reach_child_rows_as_they_did(project: Project) -> None:
+    """Child rows are masked or deleted along with their owner, after the rule was taken out."""
+    made = "timestamp" if project.dialect != "sqlite" else "text"
+    project.sql(
+        f"create table cases (id integer primary key, name varchar(20), closed_at {made} null,"
+        f" opened_at {made} not null)",
+        "create table messages (id integer primary key, case_id integer not null, body varchar(20))",
+        "create table files (id integer primary key, case_id integer not null)",
+    )
+    for number in (1, 2, 3, 4):
+        closed = "'2023-01-02 03:04:05'" if number % 2 else "null"
+        project.sql(
+            f"insert into cases values ({number}, 'me', {closed}, '2020-01-01 00:00:0{number}')",
+            f"insert into messages values ({number}, {number}, 'about me')",
+            f"insert into files values ({number}, {number})",
+        )
+    references = (
+        "[references]\n"
+        '"messages.case_id" = { to = "cases.id", then = "block" }\n'
+        '"files.case_id" = { to = "cases.id", then = "delete" }\n'
+    )
+    masks = (
+        '[rules.cases]\ntable = "cases"\nstart = "closed_at"\nanonymize_after = "1 year"\n'
+        'guard = "opened_at"\n[rules.cases.anonymize]\nname = "null"\n'
+        '"messages.body" = { text = "[erased]" }\n"files.*" = "delete"\n'
+    )
+    project.policy(masks + references)
+    project.enroll()
+    restore = back_up(project)
+    project.night(NIGHT)
+    wanted = [project.rows(f"select * from {name} order by id") for name in ("cases", "messages")]
+    assert [row[2] for row in wanted[1]] == ["[erased]", "about me"] * 2
+    restore()
+    project.policy(references)
+    done = project.run("backups", "reapply", "--json")
+    assert tables(done.json)["cases anonymize cases"]["again"] == 2, done.out + done.err
+    found = [project.rows(f"select * from {name} order by id") for name in ("cases", "messages")]
+    assert found == wanted
+    assert project.rows("select id from files order by id") == [(2,), (4,)]
+    assert done.code == 0, done.out + done.err
+
+
+def test_rows_that_refer_to_a_row_without_a_rule_of_today_go_along_as_then(
+    project: Project,
+) -> None:
+    """Today's policy says nothing of a reference: the decision then in force counts."""
+    project.sql(
+        "create table owners (id integer primary key, left_at varchar(32),"
+        " made_at varchar(32) not null)",
+        "create table cars (id integer primary key, owner_id integer, foreign key (owner_id)"
+        " references owners (id))",
+        "insert into owners values (1, '2020-01-01 00:00:00', '2019-01-01 00:00:00')",
+        "insert into cars values (7, 1)",
+    )
+    rule = (
+        '[rules.owners]\ntable = "owners"\nstart = "left_at"\ndelete_after = "1 year"\n'
+        'guard = "made_at"\n'
+    )
+    project.policy(rule + '[references]\n"cars.owner_id" = "detach"\n')
+    project.enroll()
+    restore = back_up(project)
+    project.night(NIGHT)
+    assert project.rows("select * from cars") == [(7, None)]
+    restore()
+    project.policy(rule.replace("1 year", "90 years"))
+    done = project.run("backups", "reapply")
+    assert done.code == 0, done.out + done.err
+    assert project.rows("select * from cars") == [(7, None)]
+    assert project.value("select count(*) from owners") == 0
