@@ -17,7 +17,9 @@ def circle_faults(plan: Plan) -> Iterator[Fault]:
         if not companions.circles:
             continue
         for name in (step.table, *companions.taken):
-            if not plan.schema.tables[name].identity:
+            table = plan.schema.tables[name]
+            # PostgreSQL's address of a row is no column that a temporary table could have
+            if not (table.identity if plan.schema.dialect == "sqlite" else table.key):
                 yield (
                     ("rules", step.rule, "table"),
                     f'"{name}" has no primary key, so the rows that go with rows of '

@@ -146,16 +146,19 @@ def _keys(draw: st.DrawFn, tables: list[str]) -> list[Declared]:
         (tables[low], tables[high])
         for low, high in draw(
             st.lists(
-                st.sampled_from([(low, high) for low in range(len(tables)) for high in range(low)]),
+                st.sampled_from(
+                    [(low, high) for low in range(len(tables)) for high in range(low + 1)]
+                ),
                 min_size=1,
                 max_size=4,
             )
         )
     ):
-        nullable = draw(st.booleans())
+        nullable = draw(st.booleans()) or child == parent
         decisions = ["delete", "delete", "block", "detach"] if nullable else ["delete", "block"]
         actions = ["NO ACTION", "RESTRICT", "CASCADE", *(["SET NULL"] if nullable else [])]
         unused = draw(st.sampled_from(["", "", "", "delete", "anonymize"]))
+        unused = "" if child == parent else unused
         decision = draw(st.sampled_from(decisions))
         reference = Reference(child, f"r{number}", parent, decision, unused)
         keys.append(Declared(reference, draw(st.sampled_from(actions)), nullable))
@@ -163,10 +166,11 @@ def _keys(draw: st.DrawFn, tables: list[str]) -> list[Declared]:
 
 
 def _hops(example: Example, table: str, *, down: bool) -> list[tuple[tuple[Reference, bool], ...]]:
-    """One step up from the table, or one step down to it."""
+    """One step up from the table, or one step down to it; a name for itself would mean either."""
+    others = [ref for ref in example.references if ref.table != ref.parent]
     if down:
-        return [((ref, True),) for ref in example.references if ref.parent == table]
-    return [((ref, False),) for ref in example.references if ref.table == table]
+        return [((ref, True),) for ref in others if ref.parent == table]
+    return [((ref, False),) for ref in others if ref.table == table]
 
 
 def _plain_hops(
@@ -258,7 +262,7 @@ def _ceiling(draw: st.DrawFn, example: Example, name: str) -> tuple[Rule, str]:
     lines += [f'delete_after = "{delete}"'] if delete else []
     lines += [f'anonymize_after = "{anonymize}"'] if anonymize else []
     lines += [_mask_text(name, table, masks)] if masks else []
-    below = [ref for ref in example.references if ref.parent == table and masks]
+    below = [hops[0][0] for hops in _hops(example, table, down=True) if masks]
     removals = [ref for ref in below if draw(st.integers(0, 3)) == 0]
     lines += [f'"{ref.table}({ref.column}).*" = "delete"' for ref in removals]
     rule = Rule(
@@ -533,7 +537,8 @@ def frees_itself(example: Example) -> bool:
     children = {ref.table for ref in example.references if ref.decision == "delete"}
     children |= {ref.parent for ref in example.references if ref.when_unused}
     children |= {ref.table for rule in example.rules for ref in rule.removals}
-    return any(ref.decision == "block" and ref.table in children for ref in example.references)
+    blocks = [ref for ref in example.references if ref.decision == "block"]
+    return any(ref.table in children or ref.table == ref.parent for ref in blocks)
 
 
 KNOWN = [frees_itself]
