@@ -39,6 +39,7 @@ _DIALECTS: dict[str, type[Dialect]] = {
 }
 _SETTINGS = {
     "sqlite": (
+        "PRAGMA foreign_keys = ON",
         "PRAGMA secure_delete = ON",
         "PRAGMA temp_store = MEMORY",
     ),
@@ -222,8 +223,6 @@ def _listen(engine: sa.Engine) -> None:
     @event.listens_for(engine, "connect")
     def _functions(connection: Any, _: Any) -> None:
         register(connection)
-        # within a transaction, where our settings are made, SQLite passes over this one in silence
-        connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

@@ -1,7 +1,7 @@
 """Deleting rows that refer to one another in a circle, so that no order of statements would do.
 
 The rows are a closed set: every row that refers to one of them is in it, is detached, or has stopped
-it. PostgreSQL checks its keys when the one statement is over, SQLite when the transaction commits.
+it. PostgreSQL checks its keys when the one statement is over; SQLite, where it does, at the commit.
 InnoDB checks row by row, so its checks are off for these statements, and made up for before commit.
 """
 
