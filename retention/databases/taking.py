@@ -27,6 +27,7 @@ class Taken:
 
     `due` counts the rule's own rows that were anonymized, by themselves or by their child rows.
     `files` holds what tells the files of rows that went, or whose name for them was masked.
+    `seconds` is how long the batch's statements took, from its lock on.
     """
 
     due: dict[str, int] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Taken:
     detached: dict[str, int] = field(default_factory=dict)
     keys: dict[str, list[tuple[Key, datetime | None]]] = field(default_factory=dict)
     files: dict[OwnedFile, list[FileValues]] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def rows(self) -> int:

@@ -215,15 +215,18 @@ class _Recounter:
                 account.skipped = "stopped by a signal"
                 break
             with self.rows.snapshot():
-                page = self.rows.page(step.table, own, after, PAGE)
+                early = self.judge.early(step)
+                page = self.rows.page(step.table, own, after, early, PAGE)
                 account.looked += len(page)
                 keys = self.judge.page(step.table, own, page)
                 due = self.judge.due(step, keys)
                 if due:
                     left += look({key for key in due if self.before.was_there(step.table, key)})
-            if len(page) < PAGE:
-                account.rows = account.looked
-                return left
+                if len(page) < PAGE:
+                    # rows that were passed over as too late were looked at, too
+                    account.looked = self.rows.rows_in(step.table) if early else account.looked
+                    account.rows = account.looked
+                    return left
             after = next(reversed(page))
         with self.rows.snapshot():
             account.rows = self.rows.rows_in(step.table)

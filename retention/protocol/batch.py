@@ -72,7 +72,9 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
         with database_faults(what, opened.database.name), connection.begin() as transaction:
             points.reached(points.BEGUN)
             check_marker(opened)
+            begun = time.monotonic()
             taken = work.eraser.take(connection, window, most)
+            taken.seconds = time.monotonic() - begun
             if work.forget:
                 _forget(opened, work.step, taken)
             points.reached(points.TAKEN)

@@ -14,6 +14,7 @@ from retention.cli.requests import silent_watch
 from retention.databases.sql import Row
 from retention.databases.statements.mask_sql import MaskSql
 from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.recounting import PlainRows
 from retention.execution import recount as recounting
 from retention.execution.executor import execute
 from retention.execution.recounting.verdict import Recount
@@ -358,6 +359,46 @@ def test_every_page_of_a_composite_key_is_read(
     found = night(project)
     (step,) = recount_of(found).steps
     assert (step.looked, step.rows, findings(found)) == (12, 12, set())
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "varchar(30)"])
+def test_rows_whose_time_has_not_come_are_passed_over_and_no_due_row_with_them(
+    project: Project, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a running row is known, later ones are not read; a due row far behind it is found."""
+    monkeypatch.setattr(recounting, "PAGE", 2)
+    doomed = Predicates.doomed
+
+    def passing_over(self: Predicates, step: Any, row: Row) -> Any:
+        return sa.and_(doomed(self, step, row), row.c["id"] != 30)
+
+    monkeypatch.setattr(Predicates, "doomed", passing_over)
+    days = ["2026-02-01", *([YOUNG[:10]] * 34)]
+    days[9] = days[19] = days[29] = OLD[:10]
+    project.sql(
+        f"create table visits (id integer primary key, at {kind})",
+        *(
+            f"insert into visits values ({number}, '{day}')"
+            for number, day in enumerate(days, start=1)
+        ),
+        "insert into visits values (36, null)",
+    )
+    project.policy('[rules.visits]\ntable = "visits"\nstart = "at"\ndelete_after = "1 year"\n')
+    project.enroll()
+    read: list[int] = []
+    page = PlainRows.page
+
+    def counting(self: PlainRows, *asked: Any) -> Any:
+        found = page(self, *asked)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(PlainRows, "page", counting)
+    found = night(project)
+    assert findings(found) == {("due", "visits", "visits", "", 1)}
+    (step,) = recount_of(found).steps
+    assert (step.looked, step.rows) == (34, 34)
+    assert sum(read) < 10
 
 
 def test_the_recount_holds_names_and_counts_only(

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from retention.databases.sql import Row, Truth, all_of, bind, row_of
+from retention.databases.formula import Formula
+from retention.databases.sql import Expression, Row, Truth, all_of, bind, row_of
 from retention.planning.schema import Table
 
 
@@ -61,10 +62,12 @@ class PageWindow:
 
     def holds(self, row: Row) -> Truth:
         address = row.c["ctid"]
-        tid = sa.literal_column
-        return sa.and_(
-            address >= tid(f"'({self.first},0)'::tid"), address < tid(f"'({self.beyond},0)'::tid")
-        )
+        return sa.and_(address >= _first_of(self.first), address < _first_of(self.beyond))
+
+
+def _first_of(page: int) -> Expression:
+    """The address before the first row of a heap page; bound, so that batches share a statement."""
+    return Formula("CAST({0} AS tid)", bind(f"({page},0)"))
 
 
 @dataclass(slots=True)
@@ -147,11 +150,13 @@ class PageWalker:
         self.size = size
 
     def windows(self, connection: sa.Connection) -> Iterator[Window]:
-        first = 0
-        while first < self._pages(connection):
+        first, end = 0, self._pages(connection)
+        while first < end:
             beyond = first + self.size
             yield PageWindow(first, beyond)
             first = beyond
+            if first >= end:
+                end = self._pages(connection)
 
     def _pages(self, connection: sa.Connection) -> int:
         name = self.table.bare_name or self.table.name

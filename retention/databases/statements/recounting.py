@@ -26,6 +26,7 @@ from retention.databases.sql import (
 )
 from retention.databases.state import event, hold, restriction
 from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.early_rows import Early
 from retention.databases.statements.rows import all_alive
 from retention.planning.conditions import Condition
 from retention.planning.paths import ColumnPath, Hop
@@ -63,15 +64,15 @@ class PlainRows:
     # -- a whole table, page by page --------------------------------------------------------------
 
     def page(
-        self, table: str, columns: Sequence[str], after: RowKey | None, size: int
+        self, table: str, names: Sequence[str], after: RowKey | None, early: Early | None, size: int
     ) -> dict[RowKey, Texts]:
-        """The next rows in the order of the key, with these columns as text."""
+        """The next rows in the order of the key, all or only early ones; these columns as text."""
         row, key = self._row(table), self.schema.tables[table].key
-        names = [row.c[name] for name in key]
-        query = sa.select(*names, *(self._text(row, name) for name in columns))
-        if after is not None:
-            query = query.where(_beyond(row, key, after))
-        found = self.connection.execute(query.order_by(*names).limit(size)).all()
+        keys = [row.c[name] for name in key]
+        query = sa.select(*keys, *(self._text(row, name) for name in names))
+        query = query if after is None else query.where(_beyond(row, key, after))
+        query = query if early is None else query.where(early.holds(self.dialect, row))
+        found = self.connection.execute(query.order_by(*keys).limit(size)).all()
         if len(key) == 1:
             return {(first,): tuple(rest) for first, *rest in found}
         return {tuple(line[: len(key)]): tuple(line[len(key) :]) for line in found}

@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from retention.databases.statements.early_rows import Early
 from retention.databases.statements.recounting import PlainRows, RowKey, Texts
 from retention.execution.recounting.below import kept_by_rows_below, parents_below
 from retention.execution.recounting.protected import protected_from_deletion, protecting
@@ -68,6 +69,20 @@ class Judge:
         else:
             due = self._by_age(step, keys)
         return self._selected(step, due)
+
+    def early(self, step: Step) -> Early | None:
+        """What the rows that may be due have in common, once a row is known whose period runs.
+
+        None where not one column of the row alone decides.
+        """
+        alone = None if step.clock is None else _own_column(step.clock)
+        deadlines = (step.early, step.early_when, step.when)
+        if alone is None or alone.form in UNITS or deadlines != (None, None, None):
+            return None
+        if step.deadline is None or step.deadline.by is not None:
+            return None
+        line = self._terms_of(step.rule, _name_of(step))[0][1].surely_running
+        return None if line is None else Early(alone, date.fromisoformat(line))
 
     def stopped(self, step: Step, keys: Keys) -> Keys:
         """The rows that are kept, held, blocked or excepted from the step, or wait for their unit."""
@@ -187,8 +202,9 @@ class Judge:
     def _by_age(self, step: Step, keys: Keys) -> Keys:
         found: Keys = set()
         if step.clock is not None and step.deadline is not None:
-            name = "delete_after" if step.action is Action.DELETE else "anonymize_after"
-            found = self._over(step.rule, name, step.table, keys, step.clock, step.deadline)
+            found = self._over(
+                step.rule, _name_of(step), step.table, keys, step.clock, step.deadline
+            )
         if step.early_when is not None:
             late = self.rows.due_when(step.table, keys - found, step.early_when)
             found |= self._protected_from_deletion(step, late)
@@ -290,6 +306,10 @@ class Judge:
         if column.path.is_own and keys <= held.keys():
             return [(key, held[key]) for key in keys]
         return self.rows.along(table, keys, column.path)
+
+
+def _name_of(step: Step) -> str:
+    return "delete_after" if step.action is Action.DELETE else "anonymize_after"
 
 
 def _own_column(clock: Clock) -> ClockColumn | None:

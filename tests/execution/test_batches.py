@@ -1,0 +1,50 @@
+"""How large the next batch is: by the time its rows take, not by what every batch costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from retention.execution.executor import LARGEST, LOCK_TARGET, SMALLEST, _adapt
+
+
+@dataclass
+class Walker:
+    """A walker's size, and nothing to walk."""
+
+    size: int = 2_000
+
+    def windows(self, connection: object) -> list[object]:
+        return []
+
+
+def settled(fixed: float, row: float) -> tuple[int, float]:
+    """The size after many batches that cost so many seconds each, and each row; seconds of one."""
+    walker = Walker()
+    for _ in range(60):
+        taking = walker.size * row
+        _adapt(walker, fixed + taking, taking)
+    return walker.size, fixed + walker.size * row
+
+
+@pytest.mark.parametrize("row", [1e-5, 1e-4, 1e-3])
+def test_locks_are_held_for_about_the_target(row: float) -> None:
+    """Whatever a row costs, a batch with little cost of its own ends near the target."""
+    _, seconds = settled(fixed=0.01, row=row)
+    assert LOCK_TARGET * 0.9 <= seconds <= LOCK_TARGET * 1.1
+
+
+@pytest.mark.parametrize("fixed", [0.2, 0.5, 2.0])
+def test_a_far_server_does_not_shrink_batches_to_nothing(fixed: float) -> None:
+    """Where every batch costs much by itself, its rows get at least as much time."""
+    size, seconds = settled(fixed, row=1e-4)
+    assert size > SMALLEST
+    assert seconds <= max(LOCK_TARGET, 2.1 * fixed)
+    assert size * 1e-4 >= 0.9 * min(fixed, LARGEST * 1e-4)
+
+
+def test_sizes_stay_between_their_bounds() -> None:
+    """Rows that cost nothing, and rows that cost minutes, move no size past its bounds."""
+    assert settled(0.0, 1e-9)[0] == LARGEST
+    assert settled(0.0, 60.0)[0] == SMALLEST
