@@ -17,6 +17,8 @@ from retention import __version__
 from retention.backups.copy import PLACED, Position
 from retention.backups.night import SetNight, Work, purge_copies
 from retention.backups.reapplying.ghosts import refuse_ghosts
+from retention.backups.reapplying.months import Owed, destroy_months, gone_until
+from retention.backups.records import Records
 from retention.connections import engine_for
 from retention.databases.database import Database
 from retention.errors import Busy, DatabaseFailure, RetentionError
@@ -55,6 +57,7 @@ def nightly(request: Request) -> Night:
         night.interrupted = request.watch.interruption()
     else:
         night.copies = _copies(request, ledger, night)
+        night.notes += _keys(request, ledger, night)
     _finished(ledger, request, night, chosen)
     return night
 
@@ -112,6 +115,25 @@ def _copies(request: Request, ledger: Ledger, night: Night) -> list[SetNight]:
     return purge_copies(
         Work(request.policy, request.folder, ledger, run_id, as_of, request.now, positions)
     )
+
+
+def _keys(request: Request, ledger: Ledger, night: Night) -> list[str]:
+    """A month's key goes once no copy is left that could bring back what its tokens name.
+
+    Where a database failed, it may just have been restored, and a reapply will need every key.
+    """
+    if any(found.error for found in night.databases):
+        return []
+    owed = [
+        Owed(duty.backups, duty.erasure.database_id, duty.erasure.at, not duty.open)
+        for duty in Records(ledger).obligations()
+    ]
+    keys = key_folder(request.policy, request.folder)
+    gone = destroy_months(ledger, keys, gone_until(owed), request.now())
+    return [
+        f"the key of {month} was destroyed, with its tokens: no copy from before its end is left"
+        for month in gone
+    ]
 
 
 @contextmanager
@@ -193,7 +215,9 @@ def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[
                 if found.files is not None and found.files.any
             },
             "served": list[JSON](sorted(served_rules(night, chosen))),
-            "notes": list[JSON](note for found in night.databases for note in found.notes),
+            "notes": list[JSON](
+                [*(it for found in night.databases for it in found.notes), *night.notes]
+            ),
             "stopped": request.watch.stopping(),
         },
     )

@@ -69,6 +69,7 @@ class Night:
     as_of: datetime
     databases: list[DatabaseNight]
     copies: list[SetNight] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     interrupted: Interrupted | None = None
 
     @property

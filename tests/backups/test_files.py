@@ -18,6 +18,7 @@ from project import Project
 from retention.backups.copy import Proof
 from retention.backups.files import day_in, files_of
 from retention.backups.tools import ListingFailed
+from retention.ledger.keys import KeyFolder
 
 NIGHTLY = """
 [backups.nightly]
@@ -261,3 +262,27 @@ def test_remote_folders_are_listed_by_fsspec() -> None:
     assert found.id.endswith("shop-2026-03-01.sql.gz")
     assert found.changed.tzinfo is not None
     assert found.read().form == "of no known form"
+
+
+def test_a_months_key_goes_with_the_last_copy_that_is_older_than_its_end(house: House) -> None:
+    """Not on the first listing without such a copy, but on the second; then the report says so."""
+    folder = house.project.folder
+    keys = KeyFolder(folder / "ledger.db-keys")
+    house.night(MONDAY)
+    for copy in (folder / "copies").iterdir():
+        copy.unlink()
+    april = MONDAY + 31 * DAY
+    before = copied(house, april - DAY)
+    house.visit(april - 100 * DAY)
+    house.night(april)
+    assert keys.months() == ["2026-03", "2026-04"]
+    before.unlink()
+    copied(house, april + timedelta(hours=1))
+    assert house.night(april + DAY).notes == []
+    assert keys.months() == ["2026-03", "2026-04"]
+    (note,) = house.night(april + 2 * DAY).notes
+    assert note.startswith("the key of 2026-03 was destroyed, with its tokens")
+    assert keys.months() == ["2026-04"]
+    assert house.project.run("ledger", "verify").code == 0
+    assert note in house.project.run("report", "last", "--json").json["notes"]
+    assert house.states == ["confirmed", "confirmed"]
