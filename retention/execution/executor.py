@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from retention.databases.erasing.erase import eraser_for
+from retention.databases.erasing.choosing import eraser_for
 from retention.databases.erasing.walker import walker_for
 from retention.databases.erasing.windows import Walker, Window
 from retention.databases.faults import ConnectionLost, database_faults

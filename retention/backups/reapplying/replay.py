@@ -11,7 +11,8 @@ from retention.backups.reapplying.erased import DELETE, Batch, Erased, Erasures
 from retention.backups.reapplying.key_sets import Seen
 from retention.backups.reapplying.past_rules import PastRules
 from retention.backups.reapplying.returned import Chunk, Returned
-from retention.databases.erasing.erase import Eraser, eraser_for
+from retention.databases.erasing.choosing import eraser_for
+from retention.databases.erasing.erase import Eraser
 from retention.databases.erasing.named_rows import NamedRow, NamedWindow, doomed_rows
 from retention.databases.faults import ConnectionLost, database_faults
 from retention.errors import DatabaseFailure

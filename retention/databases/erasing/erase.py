@@ -7,7 +7,6 @@ One decision (`Predicates.doomed`), several ways: `DirectEraser` where nothing e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -30,26 +29,6 @@ class Eraser(Protocol):
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         """Erase or anonymize the due rows of the window, at most `most` of them."""
         ...
-
-
-def reads_other_rows(plan: Plan, step: Step) -> bool:
-    """TRUE where the step's decision, or its effect, involves rows of other tables."""
-    if any(mask.hops for mask in step.masks) or step.removals:
-        return True
-    if plan.files_gone(step) or plan.files_masked(step):
-        return True
-    if step.unless or step.when is not None or step.unit is not None:
-        return True
-    if step.clock is not None and not step.clock.is_own:
-        return True
-    if step.action is Action.DELETE:
-        return bool(plan.last_uses(step) or plan.last_masks(step)) or any(
-            plan.decisions.get(reference) != "leave"
-            for reference in plan.schema.referring_to(step.table)
-        )
-    return any(floor.protects for floor in plan.floors) or any(
-        other.table == step.table and other.action is Action.DELETE for other in plan.steps
-    )
 
 
 class DirectEraser:
@@ -108,41 +87,3 @@ class DirectEraser:
             counts[self.table.name] = count
             taken.due[self.table.name] = count
         return taken
-
-
-def eraser_for(
-    plan: Plan,
-    dialect: Dialect,
-    step: Step,
-    secret: Callable[[], bytes],
-    *,
-    keys: bool,
-    portion: bool,
-) -> Eraser:
-    """The plainest way that is right for this step on this engine; `secret`: for pseudonyms."""
-    from retention.databases.erasing.pseudonyms import Pseudonymizing, pseudonyms_in
-
-    masks = pseudonyms_in(step)
-    if not masks:
-        return _plainest(plan, dialect, step, keys=keys, portion=portion)
-    eraser = _plainest(plan, dialect, step, keys=True, portion=portion)
-    return Pseudonymizing(eraser, plan, dialect, masks, secret())
-
-
-def _plainest(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
-    from retention.databases.erasing.erase_cte import CteEraser
-    from retention.databases.erasing.erase_pieces import PieceEraser
-    from retention.databases.erasing.erase_sets import SetEraser
-
-    nameless = not plan.schema.tables[step.table].identity and not dialect.data_modifying_ctes
-    if nameless or step.action is Action.REMEMBER:
-        return DirectEraser(plan, dialect, step, keys=False)
-    if plan.gone_with(step).circles:
-        return PieceEraser(plan, dialect, step, keys=keys)
-    restricts = step.action is Action.RESTRICT
-    updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
-    if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):
-        return DirectEraser(plan, dialect, step, keys=keys)
-    if dialect.data_modifying_ctes:
-        return CteEraser(plan, dialect, step, keys=keys)
-    return SetEraser(plan, dialect, step, keys=keys)
