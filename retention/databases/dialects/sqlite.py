@@ -19,14 +19,19 @@ _WITH_COLON = """(CASE
  WHEN length({0}) > 16 AND {0} GLOB '*[-+][0-9][0-9][0-9][0-9]'
  THEN substr({0}, 1, length({0}) - 2) || ':' || substr({0}, -2)
  WHEN {0} GLOB '*:*[-+][0-9][0-9]' THEN {0} || ':00' ELSE {0} END)"""
-_VALID = """({0} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'
- AND date(substr({0}, 1, 10), '+0 days') = substr({0}, 1, 10)
- AND (length({0}) = 10 OR {0} GLOB '??????????[ T][0-9][0-9]:[0-9][0-9]*')
- AND substr({0}, 12, 2) < '24' AND julianday(WHOLE) IS NOT NULL)"""
-_LESS = """(CASE WHEN length({0}) = 10 THEN {0} < {1}
- WHEN {0} GLOB '*[Z+]*' OR {0} GLOB '*:*-*' THEN strftime('%Y-%m-%d %H:%M:%f', WHOLE) < {2}
- WHEN length({0}) = 16 THEN replace({0}, 'T', ' ') || ':00' < {3}
- ELSE replace({0}, 'T', ' ') < {3} END)"""
+_DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
+_SECOND = f"{_DAY}[ T][0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
+# what most programs store, and where no offset can hide; all else takes the longer way
+_USUAL = f"""{{0}} GLOB '{_SECOND}' OR {{0}} GLOB '{_SECOND}.[0-9][0-9][0-9][0-9][0-9][0-9]'"""
+_VALID = f"""(CASE WHEN {_USUAL} THEN date(substr({{0}}, 1, 19), '+0 days') = substr({{0}}, 1, 10)
+ ELSE {{0}} GLOB '{_DAY}*' AND date(substr({{0}}, 1, 10), '+0 days') = substr({{0}}, 1, 10)
+ AND (length({{0}}) = 10 OR {{0}} GLOB '??????????[ T][0-9][0-9]:[0-9][0-9]*')
+ AND substr({{0}}, 12, 2) < '24' AND julianday(WHOLE) IS NOT NULL END)"""
+_LESS = f"""(CASE WHEN length({{0}}) = 10 THEN {{0}} < {{1}}
+ WHEN {_USUAL} THEN replace({{0}}, 'T', ' ') < {{3}}
+ WHEN {{0}} GLOB '*[Z+]*' OR {{0}} GLOB '*:*-*' THEN strftime('%Y-%m-%d %H:%M:%f', WHOLE) < {{2}}
+ WHEN length({{0}}) = 16 THEN replace({{0}}, 'T', ' ') || ':00' < {{3}}
+ ELSE replace({{0}}, 'T', ' ') < {{3}} END)"""
 _DIGITS = """(typeof({0}) = 'text' AND length({0}) BETWEEN 1 AND 18
  AND NOT {0} GLOB '?*[^0-9]*' AND {0} GLOB '[-0-9]*' AND {0} <> '-')"""
 
@@ -40,7 +45,10 @@ class SQLite(SQLiteMasks):
     dates_are_text = True
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:
-        """`date()` with a modifier keeps real days only; `julianday()` knows every time of day."""
+        """`date()` with a modifier keeps real days only; `julianday()` knows every time of day.
+
+        Given a time, `date()` also turns 24:00 into another day.
+        """
         return Formula(_of(_VALID, offsets), value)
 
     def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
