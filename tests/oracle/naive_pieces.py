@@ -103,6 +103,14 @@ class World:
             waiting += new
         return found
 
+    def goes_along(self, place: Place) -> dict[tuple[str, str], int]:
+        """What goes, or is detached, with one row, whatever keeps any of them."""
+        tally, piece = Tally(), self.piece(place) - {place}
+        for table, _ in piece:
+            tally.add(tally.also, (table, "delete"))
+        self._detach(piece | {place}, tally)
+        return tally.also
+
     def _referring(self, place: Place, decision: str) -> list[Place]:
         return [
             (link.table, key)

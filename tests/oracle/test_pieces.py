@@ -16,11 +16,13 @@ import pytest
 import servers
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
-from naive_pieces import Deletion, Key, Link, Place, Row, Tally, World
+from naive_pieces import Deletion, Key, Link, Row, Tally, World
 from test_clocks import Bench, bench_on
 
 from retention.databases.erasing.windows import KeyWalker
 from retention.databases.state import put_hold
+from retention.databases.statements.one_row import OneRow
+from retention.databases.statements.one_row_asking import Place
 from retention.errors import PolicyError
 from retention.execution import executor
 from retention.execution.accounts import StepCount, StepResult
@@ -45,7 +47,7 @@ class Example:
     rules: list[Deletion] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     rows: dict[str, dict[Key, Row]] = field(default_factory=dict)
-    holds: set[Place] = field(default_factory=set)
+    holds: set[tuple[str, Key]] = field(default_factory=set)
     window: int = 0
 
     def world(self, rows: dict[str, dict[Key, Row]]) -> World:
@@ -291,6 +293,17 @@ def check_references(
                 assert to == before[link.table][key].links[link.name]
 
 
+def check_explained(bench: Bench, example: Example, policy: Policy) -> None:
+    """What `explain` says goes with a row is the oracle's piece, and what that lets go of."""
+    with bench.planned(policy, AS_OF) as (connection, plan), connection.begin():
+        step = plan.steps[0]
+        key = next(iter(example.rows[step.table]))
+        table = plan.schema.tables[step.table]
+        one = OneRow(connection, bench.database.dialect, plan, table, key)
+        told = {(name, action): rows for name, action, rows in one.along(Place(step.table), step)}
+    assert told == example.world(example.rows).goes_along((step.table, key))
+
+
 def check_nights(bench: Bench, example: Example) -> None:
     """Two nights against the oracle: where the first leaves nothing due, the second does nothing."""
     assume(not frees_itself(example))
@@ -302,6 +315,7 @@ def check_nights(bench: Bench, example: Example) -> None:
     except PolicyError as error:
         event(f"refused: {error.problems[0].message[-60:]}")
         assume(False)
+    check_explained(bench, example, policy)
     first = check_run(bench, example, policy)
     event("erased" if any(result.done for result in first) else "nothing due")
     event("along" if any(result.also for result in first) else "nothing along")

@@ -22,12 +22,12 @@ from retention.databases.erasing.cte_files import (
 )
 from retention.databases.erasing.cte_rows import detached_values, goes_with, note, under
 from retention.databases.erasing.last_users import locks_on_used, unused_deletions
+from retention.databases.erasing.locking import lock_tables
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.system_columns import (
     ADDRESS,
     OURS,
     PART,
-    lock_tables,
     locked_by_us,
     with_system_columns,
 )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.deleting import delete_at_once, deletion
 from retention.databases.erasing.erase_sets import SetEraser
+from retention.databases.erasing.locking import lock_tables
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.windows import Both, KeyWindow, Window
 from retention.databases.sql import Row, Truth, any_of, joined, joined_to_any, row_of, written
@@ -45,6 +46,11 @@ class PieceEraser(SetEraser):
         self.deletes = step.action is Action.DELETE
         if self.deletes:
             self.predicates = OwnStops(plan, dialect)
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        if self.dialect.data_modifying_ctes:
+            lock_tables(connection, self.plan, self.step)
+        return super().take(connection, window, most)
 
     def _make(self, connection: sa.Connection, name: str, temporary: str) -> None:
         """Tables for rows that go tell the round that found them; so do those for stopped rows."""
