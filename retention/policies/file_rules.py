@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention.policies.file_patterns import NameDate
+from retention.policies.policy import Policy
 from retention.policies.rule import Rule
 from retention.policies.starting_point import MODIFIED
 
@@ -25,7 +26,7 @@ _KEYS = frozenset(
 )
 
 
-def file_rule_faults(rule: Rule) -> Iterator[tuple[str, str]]:
+def file_rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
     """What a rule over files gets wrong by itself: (key, sentence)."""
     if rule.pattern is None:
         yield "start", "a date in a name belongs to files; name the column the clock starts from"
@@ -37,6 +38,11 @@ def file_rule_faults(rule: Rule) -> Iterator[tuple[str, str]]:
             f"stand under [rules.{rule.name}.files]",
         )
         return
+    if "files" in policy.databases:
+        yield (
+            "files",
+            'a database is called "files", as reports call what has none; name it otherwise',
+        )
     for key in sorted(rule.model_fields_set - _KEYS):
         yield key, "a rule over files has no rows and no columns, so this key does nothing"
     if rule.delete_after is None:

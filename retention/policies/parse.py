@@ -210,7 +210,7 @@ def _words(sentence: str) -> str:
 def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
     """What a rule gets wrong by itself, before any schema is known: (key, sentence)."""
     if rule.pattern is not None or (rule.start is not None and isinstance(rule.start, NameDate)):
-        yield from file_rule_faults(rule)
+        yield from file_rule_faults(policy, rule)
         yield from _statute_faults(policy, rule)
         return
     if not rule.table:

@@ -16,7 +16,7 @@ from retention.databases.state import Move, forget_rows, move_marker, read_marke
 from retention.databases.taking import Taken
 from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
-from retention.ledger.files import Waiting, sealed_digest
+from retention.ledger.files import sealed_digest
 from retention.ledger.keys import KeyFolder
 from retention.ledger.tokens import tokens_for
 from retention.planning.plan import Step
@@ -107,8 +107,8 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
     ledger.close(sequence, opened.database_id, Kind.COMMITTED, work.now())
     opened.moved_to(sequence)
     points.reached(points.CLOSED)
-    if work.files is not None and sealed is not None:
-        work.files.remove(opened, Waiting(entry, sealed))
+    if work.files is not None:
+        work.files.committed(opened, entry, sealed)
     return taken
 
 

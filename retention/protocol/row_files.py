@@ -16,7 +16,7 @@ from retention.databases.taking import FileValues, Taken
 from retention.errors import RetentionError
 from retention.files.found import Found, Place
 from retention.files.removing import Fate, Removal, make_durable, remove
-from retention.ledger.entry import JSON
+from retention.ledger.entry import JSON, Entry
 from retention.ledger.files import FileLedger, Waiting, seal
 from retention.ledger.files import opened as unsealed
 from retention.ledger.keys import KeyFolder
@@ -88,11 +88,13 @@ class RowFiles:
 
     ledger: FileLedger
     schema: Schema
+    owned: tuple[OwnedFile, ...]
     keys: KeyFolder
     run_id: str
     now: Clock
     place_of: PlaceOf
     done: RowFilesDone = field(default_factory=RowFilesDone)
+    _shared: int = 0
 
     def named(self, opened: Opened, taken: Taken) -> Named:
         """What leads to the files of a batch's rows, less those that other rows still name.
@@ -100,9 +102,10 @@ class RowFiles:
         Asked in the batch's transaction, once its rows are gone.
         """
         found = {}
+        self._shared = 0
         for owned, values in taken.files.items():
             used = set(self._used(opened, owned, values))
-            self.done.shared += len(used)
+            self._shared += len(used)
             if left := sorted(set(values) - used, key=str):
                 found[owned] = left
         return found
@@ -119,12 +122,18 @@ class RowFiles:
         ]
         return seal(content, self.keys, at, database_id)
 
+    def committed(self, opened: Opened, entry: Entry, sealed: bytes | None) -> None:
+        """The batch is through: its files may go."""
+        self.done.shared += self._shared
+        if sealed is not None:
+            self.remove(opened, Waiting(entry, sealed))
+
     def remove(self, opened: Opened, waiting: Waiting) -> None:
         """Remove the files of committed rows; what stays is announced still, for the next run."""
         done = RowFilesDone()
         try:
             for owned, values in _read(unsealed(waiting, self.keys)):
-                self._remove_all(opened, owned, values, done)
+                self._remove_all(opened, owned, self._now(owned), values, done)
         except RetentionError as error:
             # how many there are, the entry says; why, its class
             done.wait(type(error).__name__, _announced(waiting) - done.counted)
@@ -139,12 +148,24 @@ class RowFiles:
         for waiting in self.ledger.waiting(opened.database_id):
             self.remove(opened, waiting)
 
+    def _now(self, sealed: OwnedFile) -> FileTemplate:
+        """Where such files lie by the policy of today, which may have been corrected since."""
+        for owned in self.owned:
+            same = (owned.table, owned.column) == (sealed.table, sealed.column)
+            if same and set(owned.template.fields) <= set(sealed.template.fields):
+                return owned.template
+        return sealed.template
+
     def _remove_all(
-        self, opened: Opened, owned: OwnedFile, values: Sequence[FileValues], done: RowFilesDone
+        self,
+        opened: Opened,
+        owned: OwnedFile,
+        template: FileTemplate,
+        values: Sequence[FileValues],
+        done: RowFilesDone,
     ) -> None:
         used = set(self._used(opened, owned, values, alone=True))
         done.shared += len(used)
-        template = owned.template
         try:
             place = self.place_of(template.scheme, template.root)
         except RetentionError as error:
@@ -155,7 +176,7 @@ class RowFiles:
             if found in used:
                 continue
             try:
-                path = template.filled(dict(zip(template.fields, found, strict=True)))
+                path = template.filled(dict(zip(owned.template.fields, found, strict=True)))
             except UnsafeName:
                 done.wait("unsafe name")
                 continue

@@ -30,12 +30,12 @@ def file_night(
 ) -> list[DatabaseNight]:
     """Every chosen rule over files; empty where the policy has none. Errors stop one rule each."""
     steps = [step for step in file_steps(request.policy, request.as_of) if step.step.rule in chosen]
-    if not steps:
+    files = FileLedger(ledger)
+    if not steps and not files.waiting(None):
         return []
     night = DatabaseNight(FILES)
     keys = key_folder(request.policy, request.folder)
     orders = Orders(run_id, request.policy.ledger.rows, keys, request.now, request.watch)
-    files = FileLedger(ledger)
     try:
         _check(request.policy, request.folder, request.file)
         files.prepare()
@@ -59,10 +59,14 @@ def row_files(
     files = FileLedger(opened.ledger)
     if not night.plan.files and not files.waiting(opened.database_id):
         return None
+    if problems := problems_at(request.policy, _address_faults(request.policy)):
+        raise PolicyError(request.file, problems)
     files.prepare()
     keys = key_folder(request.policy, request.folder)
     place_of = partial(_open, request.folder)
-    found = RowFiles(files, night.plan.schema, keys, run_id, request.now, place_of)
+    found = RowFiles(
+        files, night.plan.schema, night.plan.files, keys, run_id, request.now, place_of
+    )
     night.files = found.done
     found.retry(opened)
     return found
@@ -108,18 +112,25 @@ def file_counts(
 def file_problems(policy: Policy, folder: Path, file: str) -> tuple[Problem, ...]:
     """What is wrong with the places that rules name, on this machine."""
     faults: dict[tuple[str, str], str] = {}
-    own = own_files(policy, folder, file)
-    for rule in file_rules(policy):
+    rules = list(file_rules(policy))
+    own = own_files(policy, folder, file) if rules else []
+    for rule in rules:
         assert rule.pattern is not None
         if fault := _fault(rule.pattern, folder, own):
             faults[(rule.name, "files")] = fault
+    return problems_at(policy, faults | _address_faults(policy))
+
+
+def _address_faults(policy: Policy) -> dict[tuple[str, str], str]:
+    """Files of rows at addresses that nothing here reads: no row may go before they can follow."""
+    faults = {}
     for rule in policy.rules.values():
         for template in rule.owned.values():
             try:
                 check_address(template.scheme)
             except UsageError as error:
                 faults[(rule.name, "files")] = str(error)
-    return problems_at(policy, faults)
+    return faults
 
 
 def _fault(pattern: FilePattern, folder: Path, own: list[Path]) -> str:

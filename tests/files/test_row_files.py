@@ -172,14 +172,14 @@ def test_what_cannot_be_removed_is_tried_again(
 
 
 def test_a_missing_folder_keeps_files_waiting(project: Project, media: Path) -> None:
-    """An unmounted folder must not count as a removed file."""
+    """A folder that is not there, or no longer, must not count as removed files; it is corrected."""
     media.rename(project.folder / "elsewhere")
     body = night(project)
     assert body["exit_code"] == 1
     assert body["files"]["main"]["waiting"] == {"ENOENT": len(REMOVED) + 1}
-    (project.folder / "elsewhere").rename(media)
+    project.policy(RULES.replace('"media/', '"elsewhere/'))
     assert night(project)["exit_code"] == 0
-    assert not there(media) & REMOVED
+    assert not there(project.folder / "elsewhere") & REMOVED
 
 
 def test_a_row_that_came_to_share_the_file_keeps_it(
