@@ -1,4 +1,4 @@
-"""PostgreSQL's own: columns that say where a row lies and who locked it, and locks on tables."""
+"""PostgreSQL's own: columns that say where a row lies, and who locked it."""
 
 from __future__ import annotations
 
