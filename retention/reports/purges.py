@@ -24,7 +24,7 @@ def headline(body: Body) -> str:
     if body["listed"] and not body["complete"]:
         return f"{name}: NOT KNOWN: {body['why']}"
     if not body["listed"]:
-        return f"{name}: not listed"
+        return f"{name}: nobody lists them"
     copies, dirty = body["copies"], body["dirty_copies"]
     if body.get("foreseen"):
         return f"{name}: {copies:,} of those listed now would be left, {dirty:,} with erased rows"
