@@ -61,8 +61,10 @@ def _unable_to_leave(plan: Plan, step: Step, unit: Unit) -> Iterator[Fault]:
     if plan.schema.dialect != "mysql":
         return
     for found in plan.schema.of(step.table):
-        columns = [plan.schema.tables[found.table].columns[name] for name in found.columns]
-        if found.parent == step.table and found.declared and not all(c.nullable for c in columns):
+        table = plan.schema.tables[found.table]
+        beside = [table.columns[name] for name in found.columns if name not in table.key]
+        loose = any(column.nullable for column in beside)
+        if found.parent == step.table and found.declared and not loose:
             yield (
                 ("rules", step.rule, "together"),
                 f'MariaDB lets no rows go at once that refer to each other along "{found.label}", '

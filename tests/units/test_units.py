@@ -229,3 +229,20 @@ def test_a_portion_takes_whole_units(project: Project) -> None:
     assert sum(taken) == 8
     assert max(taken) <= 4
     assert left(project, "papers") == []
+
+
+def test_a_thread_of_rows_with_two_keys(project: Project) -> None:
+    """Keys and references of several columns join rows, and part them, like any other."""
+    project.sql(
+        "CREATE TABLE messages (org INTEGER NOT NULL, id INTEGER NOT NULL, parent_id INTEGER, "
+        "sent_on DATE, PRIMARY KEY (org, id), "
+        "FOREIGN KEY (org, parent_id) REFERENCES messages (org, id))"
+    )
+    rows = ((1, 1, None, OLD), (1, 2, 1, OLD), (1, 3, 2, YOUNG), (2, 1, None, OLD), (2, 2, 1, OLD))
+    insert(project, "messages (org, id, parent_id, sent_on)", rows)
+    project.policy(THREADS)
+    project.enroll()
+    found = project.plan(AT)["threads delete"]
+    assert (found["due"], found["waiting"], found["running"]) == (2, 2, 1)
+    assert project.night(AT)["threads delete"]["erased"] == 2
+    assert project.rows("SELECT org, id FROM messages ORDER BY id") == [(1, 1), (1, 2), (1, 3)]

@@ -14,15 +14,14 @@ from retention.planning.plan import Plan
 def part(connection: sa.Connection, plan: Plan, name: str, going: Callable[[Row], Truth]) -> None:
     """Set the references between rows that go to NULL: one by one, they would hold each other.
 
-    A reference that may not be NULL stays as it is.
+    NULL in one column is enough; a reference without one that may be NULL stays as it is.
     """
     table = plan.schema.tables[name]
     for reference in plan.schema.of(name):
-        columns = [table.columns[own] for own in reference.columns]
-        if reference.parent != name or not reference.declared:
-            continue
-        if all(column.nullable for column in columns):
+        beside = [own for own in reference.columns if own not in table.key]
+        loose = [own for own in beside if table.columns[own].nullable]
+        if reference.parent == name and reference.declared and loose:
             row = row_of(table)
-            values = kept_columns(table, row) | {column.name: sa.null() for column in columns}
-            refers = row.c[columns[0].name].is_not(None)
+            values = kept_columns(table, row) | {own: sa.null() for own in loose}
+            refers = row.c[loose[0]].is_not(None)
             connection.execute(sa.update(row).where(going(row), refers).values(values))
