@@ -46,7 +46,7 @@ _NUMBERS = {
 }
 _FROM = {
     "sqlite": "n",
-    "postgresql": "generate_series(1, {rows}) AS n(i)",
+    "postgresql": "generate_series(CAST(1 AS bigint), {rows}) AS n(i)",
     "mariadb": "(SELECT seq AS i FROM seq_1_to_{rows}) n",
 }
 

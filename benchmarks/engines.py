@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import sys
 import uuid
@@ -78,6 +80,21 @@ class Engine:
             engine.dispose()
         return f"{self.name} {'.'.join(map(str, found or ()))}"
 
+    def cpu(self) -> float:
+        """Seconds of processor time that the server, this process and its children have used."""
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        used = sum(found.ru_utime + found.ru_stime for found in own)
+        return used + (_server_cpu(self._pid()) if self.server else 0.0)
+
+    def _pid(self) -> int:
+        query = {"postgresql": "SHOW data_directory", "mariadb": "SELECT @@pid_file"}[self.name]
+        engine = sa.create_engine(self.server)
+        with engine.connect() as connection:
+            path = Path(str(connection.exec_driver_sql(query).scalar_one()))
+        engine.dispose()
+        file = path / "postmaster.pid" if self.name == "postgresql" else path
+        return int(file.read_text().split()[0])
+
     def settle(self, url: str) -> None:
         """Statistics, and pages on disk, as after a quiet day."""
         if self.name == "postgresql":
@@ -120,6 +137,19 @@ def running(name: str, folder: Path) -> Iterator[Engine]:
         return
     with {"postgresql": servers.postgresql, "mariadb": servers.mariadb}[name]() as url:
         yield Engine(name, folder, url)
+
+
+def _server_cpu(pid: int) -> float:
+    """Seconds of a server and its processes, also of those that have ended (Linux)."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            own, rest = int(path.parent.name), path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if own == pid or int(rest[1]) == pid:
+            ticks += sum(map(int, rest[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _file(url: str) -> str:

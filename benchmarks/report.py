@@ -26,9 +26,10 @@ def scenarios(found: Sequence[Found]) -> Iterator[str]:
     """One line a scenario and engine."""
     yield (
         "| engine | work | bare statement | retention, whole run | ratio | fixed cost | ratio"
-        " without it | batches held locks, p50 / p99 | application p99, alone / beside | others |"
+        " without it | ratio of processor time | batches held locks, p50 / p99"
+        " | application p99, alone / beside | others |"
     )
-    yield "|" + "---|" * 10
+    yield "|" + "---|" * 11
     for one in found:
         ours = one.seconds[OURS]
         cells = (
@@ -39,6 +40,7 @@ def scenarios(found: Sequence[Found]) -> Iterator[str]:
             f"**{_spread(one.ratios(OURS))}**",
             f"{one.fixed:.2f} s",
             _spread(one.ratios(OURS, less=one.fixed)),
+            _spread(one.cpu_ratios(OURS)),
             f"{_milliseconds(one.locks, 50)} / {_milliseconds(one.locks, 99)}",
             f"{_milliseconds(one.quiet, 99)} / {_milliseconds(one.waits, 99)}",
             "; ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,14 +37,21 @@ class Found:
     engine: str
     fixed: float = 0.0
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
     locks: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     quiet: list[float] = field(default_factory=list)
 
     def ratios(self, name: str, *, less: float = 0.0) -> list[float]:
         """Seconds as multiples of the bare statement's of the same round, round by round."""
-        pairs = zip(self.seconds.get(name, []), self.seconds[BARE], strict=False)
-        return [(mine - less) / bare for mine, bare in pairs]
+        return [(mine - less) / bare for mine, bare in self._pairs(self.seconds, name)]
+
+    def cpu_ratios(self, name: str) -> list[float]:
+        """As `ratios`, of the processor time of client and server together."""
+        return [mine / bare for mine, bare in self._pairs(self.cpu, name)]
+
+    def _pairs(self, found: dict[str, list[float]], name: str) -> Iterable[tuple[float, float]]:
+        return zip(found.get(name, []), found[BARE], strict=True)
 
 
 _PLAIN = ("LIMIT loop", "pt-archiver")
@@ -89,8 +96,12 @@ def measure(engine: Engine, scenario: Scenario, rows: int, rounds: int, seed: in
             for name in chance.sample(sorted(contestants), len(contestants)):
                 with engine.database(template) as url:
                     engine.settle(url)
+                    before = engine.cpu()
                     found.seconds.setdefault(name, []).append(contestants[name](url))
+                    found.cpu.setdefault(name, []).append(engine.cpu() - before)
                     _check(engine, url, name)
+        with engine.database(template) as url:
+            _beside(engine, scenario, url, found)
     return found
 
 
@@ -113,27 +124,30 @@ def _contestants(
 
 
 def _ours(engine: Engine, scenario: Scenario, url: str, found: Found) -> float:
-    folder = engine.folder / "project"
+    folder = folder_of(engine, "project")
     config = product.prepared(folder, [url], scenario.rule, scenario.tokens)
-    with Application(engine, url) as alone:
-        alone.work_for(0.5)
-    with Application(engine, url) as beside:
-        ran = product.night(config)
+    ran = product.night(config)
     found.locks += ran.locks
-    found.quiet += alone.waits
-    found.waits += beside.waits
-    shutil.rmtree(folder)
     return ran.seconds
+
+
+def _beside(engine: Engine, scenario: Scenario, url: str, found: Found) -> None:
+    """One more night, with an application at work."""
+    config = product.prepared(folder_of(engine, "beside"), [url], scenario.rule, scenario.tokens)
+    with Application(engine, url) as alone:
+        alone.work_for(1.0)
+    with Application(engine, url) as beside:
+        product.night(config)
+    found.quiet, found.waits = alone.waits, beside.waits
 
 
 def _fixed(engine: Engine, scenario: Scenario, rounds: int) -> float:
     """Seconds of a night over the same tables with one row: start, reflection, checks."""
-    folder = engine.folder / "fixed"
+    folder = folder_of(engine, "fixed")
     with engine.database() as url:
         build(engine, url, replace(scenario.shape, rows=1))
         config = product.prepared(folder, [url], scenario.rule, scenario.tokens)
         times = [product.night(config).seconds for _ in range(rounds)]
-    shutil.rmtree(folder)
     return statistics.median(times)
 
 

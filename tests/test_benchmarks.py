@@ -38,6 +38,6 @@ def test_a_small_benchmark_measures_every_way(
     ]
     assert lines
     for cells in lines:
-        ratio, locks = cells[5].strip(" *"), cells[8]
+        ratio, locks = cells[5].strip(" *"), cells[9]
         assert float(ratio) > 0
         assert "ms" in locks

@@ -77,7 +77,7 @@ def one_database(
             rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
             orders = Orders(
                 run_id,
-                request.policy.ledger.rows,
+                _tokens(request.policy, name),
                 key_folder(request.policy, request.folder),
                 request.now,
                 request.watch,
@@ -92,6 +92,12 @@ def one_database(
     except RetentionError as error:
         night.error = error
     return night
+
+
+def _tokens(policy: Policy, database: str) -> str:
+    """For which rows tokens are kept: for all that a copy may bring back, whatever rules say then."""
+    copied = any(database in found.database for found in policy.backups.values())
+    return "all" if copied and policy.ledger.rows == "auto" else policy.ledger.rows
 
 
 def _position(policy: Policy, opened: Opened, notes: list[str]) -> Position | None:

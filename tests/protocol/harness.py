@@ -117,7 +117,7 @@ def _set_up(setting: Setting) -> None:
 
     windows.KeyWalker.__init__.__defaults__ = (setting.window,)
     windows.PageWalker.__init__.__defaults__ = (1,)
-    executor._adapt = lambda walker, seconds: None
+    executor._adapt = lambda *_: None
     if setting.hasty:
         batch.ATTEMPTS = 2
         database._SETTINGS["sqlite"] += ("PRAGMA busy_timeout = 300",)
