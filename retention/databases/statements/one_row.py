@@ -56,21 +56,33 @@ class OneRow(RowClocks):
         query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row)
         return bool(self.count(query.where(self.at(place, row))))
 
+    def _leads_on(self, place: Place, passed: Sequence[Place]) -> bool:
+        """TRUE where there is a row at `place` to which no shorter way has led."""
+        row = self.row(place.table)
+        before = [sa.not_(self.at(it, row)) for it in passed if it.table == place.table]
+        query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row)
+        return bool(self.count(query.where(self.at(place, row), *before)))
+
     def ways_to(self, table: str) -> list[tuple[Hop, ...]]:
-        """The ways from rows of `table` down to this row, shortest first; round a circle while there
-        are such rows, up to `DEEPEST` steps.
+        """The ways from rows of `table` down to this row, shortest first; round a circle while they
+        lead to rows not met before, up to `DEEPEST` steps.
         """
         if not self.plan.companions(table).circles:
             return self.ways(table).get(self.table.name, [])
         found: list[tuple[Hop, ...]] = []
         waiting: list[tuple[Hop, ...]] = [()]
+        passed = [Place(self.table.name)]
         while waiting:
             way = waiting.pop(0)
             here = way[0].reference.parent if way else self.table.name
             found += [way] if here == table else []
             along = self.plan.companions(table).taken.get(here, ()) if len(way) < DEEPEST else ()
             longer = [(Hop(reference, down=True), *way) for reference in along]
-            waiting += [it for it in longer if self.exists(Place(it[0].reference.parent, it))]
+            for it in longer:
+                place = Place(it[0].reference.parent, it)
+                if self._leads_on(place, passed):
+                    passed.append(place)
+                    waiting.append(it)
         return found
 
     def decided(self, place: Place, indexes: Sequence[int]) -> dict[int, Decided]:
