@@ -24,7 +24,7 @@ def storage_errors(undone: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
         raise StorageError(
             f"The ledger could not be used{_code(error)}: {undone}. "
             "See to its disk, its permissions or its server, then run again."

@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from retention.errors import IntegrityError, RetentionError
 from retention.ledger import tables
 from retention.ledger.entry import MOST_FAULTS, Intent, Kind
+from retention.ledger.files import sealed_digest
 from retention.ledger.holds import Hold
 from retention.ledger.store import Ledger, open_ledger
 
@@ -36,6 +38,9 @@ def _fill(ledger: Ledger, make_intent: Callable[..., Intent]) -> None:
         ledger.close(sequence, "shop", Kind.COMMITTED, NIGHT)
     ledger.append_intent(make_intent(3), {"customers": (16, bytes(16))}, NIGHT)
     ledger.close(3, "shop", Kind.NOT_COMMITTED, NIGHT)
+    owned = replace(make_intent(3), files=2, sealed_sha256=sealed_digest(bytes(40)))
+    ledger.append_intent(owned, {"customers": (16, bytes(16))}, NIGHT, bytes(40))
+    ledger.close(3, "shop", Kind.COMMITTED, NIGHT)
     ledger.append(Kind.RUN_FINISHED, NIGHT, run_id="run-1")
     hold = Hold("2026-014", "shop", "customers", {"id": 7}, "a case", date(2027, 1, 1))
     ledger.place_hold(hold, NIGHT, bytes(32))
