@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.backups.copy import (
@@ -69,6 +69,7 @@ def worlds(draw: st.DrawFn) -> tuple[BackupCopy, list[tuple[Erasure, int]], int]
     return shown, erasures, moment
 
 
+@settings(deadline=None)
 @given(worlds())
 def test_a_clean_copy_has_nobody_in_it(
     world: tuple[BackupCopy, list[tuple[Erasure, int]], int],
@@ -103,6 +104,7 @@ def chains(draw: st.DrawFn) -> list[BackupCopy]:
     return found
 
 
+@settings(deadline=None)
 @given(chains(), st.integers(0, 100))
 def test_the_forecast_is_the_day_on_which_nothing_can_bring_them_back(
     copies: list[BackupCopy], erased: int

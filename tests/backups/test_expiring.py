@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from house import DAY, MONDAY, House, sqlite_copy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from project import Project
 
@@ -54,6 +54,7 @@ def copies(draw: st.DrawFn) -> list[BackupCopy]:
     return found
 
 
+@settings(deadline=None)
 @given(copies(), st.integers(1, 3), st.integers(0, 70))
 def test_what_stays_can_be_restored(found: list[BackupCopy], keep_last: int, day: int) -> None:
     """Never a held copy, one in its time, one that another needs, or one of the newest good ones."""

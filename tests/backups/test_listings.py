@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.backups import borg, command, pgbackrest, restic
@@ -93,6 +93,7 @@ def test_the_log_begins_no_later_than_it_may(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("tool", "text"), texts())
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_listing_that_was_cut_off_is_none(tool: str, text: str, data: st.DataObject) -> None:
     """Wherever the connection broke, the rest is not taken for the whole."""

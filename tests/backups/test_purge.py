@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.backups.copy import BackupCopy, Erasure, Inventory, Proof
@@ -40,6 +40,7 @@ def lived(*listings: Inventory, duty: Obligation = OPENED) -> Obligation:
     return duty
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["dirty", "clean", "failed"]))))
 def test_only_two_complete_clean_listings_confirm(story: list[tuple[int, str]]) -> None:
     """Against the definition read off the history: clean then, clean now, never dirty in between."""
