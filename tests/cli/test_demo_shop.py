@@ -227,8 +227,7 @@ def test_the_demo_is_a_shop_and_its_policy(tmp_path: Path) -> None:
 def test_both_policies_are_one() -> None:
     """The repository's policy is the packaged one with the paths of `make demo`."""
     root = Path(__file__).parents[2] / "policies.toml"
-    moved = PACKAGED.replace("sqlite:///", "sqlite:///demo/")
-    moved = moved.replace('"backups/', '"demo/backups/')
+    moved = PACKAGED.replace("sqlite:///", "sqlite:///demo/").replace('"backups/', '"demo/backups/')
     assert root.read_text(encoding="utf-8") == moved
     assert tomllib.loads(moved)["ledger"]["url"] == "sqlite:///demo/retention-ledger.db"
 
