@@ -1,7 +1,7 @@
 """What tools print: read where it is whole and of a known form, and nothing made of it otherwise.
 
-`listings/` has what the versions of Debian 12 printed, and the forms of newer versions, written
-after their documentation.
+`listings/` has what the versions of Debian 12 printed, shortened, and forms of newer versions that were
+written by hand, not recorded: no newer version has been run.
 """
 
 from __future__ import annotations
