@@ -20,7 +20,7 @@ from retention.databases.dialects.sqlite import SQLite
 from retention.databases.dialects.sqlite_functions import register
 from retention.databases.faults import CONNECTING, database_faults
 from retention.databases.mask_trials import refused_masks, truncated_columns
-from retention.databases.reflection import reflect, sample, without_place
+from retention.databases.reflection import gaps, reflect, sample, without_place
 from retention.errors import Busy, SchemaError, UsageError
 from retention.planning.clocks import TYPED
 from retention.planning.paths import PathFault, resolve
@@ -111,10 +111,13 @@ class Database:
                 *truncated_columns(policy, self.name, found),
             ]
             samples = sample(connection, found, wanted)
+            without_value = gaps(connection, found, wanted)
             refusals = refused_masks(connection, policy, self.name, found)
             full, _ = with_declared(policy, found)
             without = frozenset(without_place(connection, full))
-        return replace(found, samples=samples, refusals=refusals, without_place=without)
+        return replace(
+            found, samples=samples, gaps=without_value, refusals=refusals, without_place=without
+        )
 
     def identity(self, connection: sa.Connection) -> str:
         """What tells this database from a copy of it in another place."""

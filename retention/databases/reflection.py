@@ -16,7 +16,7 @@ from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts,
 from retention.databases.partitions import folded_references, folded_tables, partitions_of
 from retention.databases.reflected_columns import column_of
 from retention.databases.sql import place_of_detached, row_of
-from retention.planning.clocks import shape_of
+from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.detaching import value_faults
 from retention.planning.schema import (
     ColumnKind,
@@ -266,18 +266,30 @@ def sample(
     for table_name, column_name in set(columns):
         table = schema.tables[table_name]
         column = table.columns[column_name]
+        value = row_of(table).c[column_name]
         if schema.dialect != "sqlite" and column.kind in (
             ColumnKind.DATE,
             ColumnKind.TIMESTAMP,
             ColumnKind.TIMESTAMPTZ,
         ):
             continue
-        row = row_of(table)
-        query = (
-            sa.select(row.c[column_name]).where(row.c[column_name].is_not(None)).limit(SAMPLE_ROWS)
-        )
-        values = connection.execute(query).scalars()
+        query = sa.select(value).where(value.is_not(None)).limit(SAMPLE_ROWS)
+        values = list(connection.execute(query).scalars())
         samples[(table_name, column_name)] = ColumnSample(
-            Counter(shape_of(item) for item in values)
+            Counter(shape_of(item) for item in values), sum(map(is_local_time, values))
         )
     return samples
+
+
+def gaps(
+    connection: sa.Connection, schema: Schema, columns: Iterable[tuple[str, str]]
+) -> frozenset[tuple[str, str]]:
+    """The columns that have no value in some of the first rows of their table."""
+    found = set()
+    for table, name in set(columns):
+        value = row_of(schema.tables[table]).c[name]
+        first = sa.select(value.label("value")).limit(SAMPLE_ROWS).subquery()
+        query: sa.Select[Any] = sa.select(sa.func.count()).where(first.c.value.is_(None))
+        if connection.execute(query).scalar_one():
+            found.add((table, name))
+    return frozenset(found)

@@ -180,6 +180,12 @@ def shape_of(value: object) -> str:
     return "offset" if found.group(4) not in (None, "Z") else "iso"
 
 
+def is_local_time(value: object) -> bool:
+    """TRUE for text with a time of day and no zone."""
+    found = ISO_TEXT.match(str(value))
+    return found is not None and len(str(value)) > len("2026-11-22") and found.group(4) is None
+
+
 def clock_form(column: Column, sample: ColumnSample | None, stored_as: str | None) -> ClockForm:
     """How `column` stores instants: its declared type, else the sample, else `stored_as`.
 

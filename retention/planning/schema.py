@@ -172,9 +172,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ColumnSample:
-    """Shapes seen in a sample of a clock column: how many values of each, never the values."""
+    """Shapes seen in a sample of a clock column: how many values of each, never the values.
+
+    `local_times` counts those with a time of day and no zone.
+    """
 
     shapes: Mapping[str, int]
+    local_times: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class Schema:
 
     `partitions` names the partitioned table of each partition; partitions are no tables here.
     `refusals`: by table, column and mask, why the column cannot hold the mask's one value.
+    `gaps`: columns of clocks (table, column) that have no value in some of the first rows.
     `without_place`: enforced references whose `detach_to` names no row of the parent.
     """
 
@@ -194,6 +199,7 @@ class Schema:
     partitions: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str, object], str] = field(default_factory=dict)
     without_place: frozenset[Reference] = frozenset()
+    gaps: frozenset[tuple[str, str]] = frozenset()
 
     def referring_to(self, table: str) -> Iterator[Reference]:
         """References whose parent is `table`."""
