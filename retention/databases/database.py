@@ -39,7 +39,6 @@ _DIALECTS: dict[str, type[Dialect]] = {
 }
 _SETTINGS = {
     "sqlite": (
-        "PRAGMA foreign_keys = ON",
         "PRAGMA secure_delete = ON",
         "PRAGMA temp_store = MEMORY",
     ),
