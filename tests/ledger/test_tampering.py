@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from retention.errors import IntegrityError, RetentionError
 from retention.ledger import tables
 from retention.ledger.entry import MOST_FAULTS, Intent, Kind
-from retention.ledger.files import sealed_digest
+from retention.ledger.files import FileLedger, sealed_digest
 from retention.ledger.holds import Hold
 from retention.ledger.store import Ledger, open_ledger
 
@@ -38,9 +38,14 @@ def _fill(ledger: Ledger, make_intent: Callable[..., Intent]) -> None:
         ledger.close(sequence, "shop", Kind.COMMITTED, NIGHT)
     ledger.append_intent(make_intent(3), {"customers": (16, bytes(16))}, NIGHT)
     ledger.close(3, "shop", Kind.NOT_COMMITTED, NIGHT)
-    owned = replace(make_intent(3), files=2, sealed_sha256=sealed_digest(bytes(40)))
-    ledger.append_intent(owned, {"customers": (16, bytes(16))}, NIGHT, bytes(40))
+    sealed = bytes(range(40))
+    owning = replace(make_intent(3), files=2, sealed_sha256=sealed_digest(sealed))
+    ledger.append_intent(owning, {"customers": (16, bytes(32))}, NIGHT, sealed)
     ledger.close(3, "shop", Kind.COMMITTED, NIGHT)
+    files = FileLedger(ledger)
+    files.announce({"rule": "crash", "files": 1}, sealed, NIGHT, "run-1")
+    gone = files.announce({"rule": "crash", "files": 1}, sealed, NIGHT, "run-1")
+    files.close(gone, {"removed": 1}, NIGHT, "run-1", settled=True)
     ledger.append(Kind.RUN_FINISHED, NIGHT, run_id="run-1")
     hold = Hold("2026-014", "shop", "customers", {"id": 7}, "a case", date(2027, 1, 1))
     ledger.place_hold(hold, NIGHT, bytes(32))
