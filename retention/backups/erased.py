@@ -43,20 +43,23 @@ class Batch:
 
 def batches(ledger: Ledger, after: int = 0) -> Iterator[Batch]:
     """Every committed batch whose intent stands after entry `after` and erased something."""
-    waiting: dict[int, Entry] = {}
-    for entry in ledger.entries(
-        kinds={Kind.INTENT, Kind.COMMITTED, Kind.NOT_COMMITTED}, after=after
-    ):
+    for begun, at in committed(ledger, after):
+        batch = Batch(begun.number, at, Intent.from_body(begun.body))
+        if batch.intent.action in ERASING and any(rows for _, _, rows in batch.gone()):
+            yield batch
+
+
+def committed(ledger: Ledger, after: int = 0) -> Iterator[tuple[Entry, datetime]]:
+    """The intents after entry `after` whose batch was committed, and when that was noted."""
+    waiting: dict[object, Entry] = {}
+    kinds = {Kind.INTENT, Kind.COMMITTED, Kind.NOT_COMMITTED}
+    for entry in ledger.entries(kinds=kinds, after=after):
         if entry.kind == Kind.INTENT:
             waiting[entry.number] = entry
             continue
-        number = entry.body.get("intent")
-        begun = waiting.pop(number, None) if isinstance(number, int) else None
-        if begun is None or entry.kind != Kind.COMMITTED:
-            continue
-        batch = Batch(begun.number, entry.at, Intent.from_body(begun.body))
-        if batch.intent.action in ERASING and any(rows for _, _, rows in batch.gone()):
-            yield batch
+        begun = waiting.pop(entry.body.get("intent"), None)
+        if begun is not None and entry.kind == Kind.COMMITTED:
+            yield begun, entry.at
 
 
 def last_of_each(found: Iterable[Batch]) -> dict[str, Batch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,10 @@ from retention.cli.context import (
 )
 from retention.cli.requests import request_for
 from retention.errors import GRAVEST_FIRST, PolicyError, Problem, RetentionError, gravest
+
+if TYPE_CHECKING:
+    from retention.execution.accounts import StepCount
+    from retention.execution.limits import Ruling
 
 RuleOption = Annotated[
     list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")
@@ -102,7 +106,7 @@ def plan(
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.cli.shown import plan_text
     from retention.planning.files import FILES
-    from retention.reports.report import count_body, floor_bodies, plan_object
+    from retention.reports.report import floor_bodies, plan_object
     from retention.scheduler.dry_run import copies_then, counts_only
     from retention.scheduler.file_night import file_counts
 
@@ -119,22 +123,17 @@ def plan(
         if sql:
             _print_sql(found.plan)
             continue
-        bodies += [
-            count_body(name, count) | {"limit": ruling.refused or None, "portion": ruling.most}
-            for count, ruling in zip(found.counts, found.rulings, strict=True)
-        ]
+        counted = zip(found.counts, found.rulings, strict=True)
+        bodies += [_body(name, count, ruling) for count, ruling in counted]
         floors = floor_bodies(found.plan, found.kept)
         bodies += [body for body in floors if not rule or body["rule"] in rule]
         notes += found.notes
-    for name, counted in file_counts(request) if not sql else ():
-        if isinstance(counted, RetentionError):
-            notes.append(f"{name}: {counted}")
-            codes.append(counted.exit_code)
+    for name, of_files in file_counts(request) if not sql else ():
+        if isinstance(of_files, RetentionError):
+            notes.append(f"{name}: {of_files}")
+            codes.append(of_files.exit_code)
             continue
-        count, ruling = counted
-        bodies.append(
-            count_body(FILES, count) | {"limit": ruling.refused or None, "portion": ruling.most}
-        )
+        bodies.append(_body(FILES, *of_files))
     copies = (
         []
         if sql
@@ -149,6 +148,13 @@ def plan(
         console.message(note)
     if codes:
         raise typer.Exit(gravest([code for code in codes if code in GRAVEST_FIRST]))
+
+
+def _body(place: str, count: StepCount, ruling: Ruling) -> dict[str, Any]:
+    """One count as `plan` tells it, with what its limit would say."""
+    from retention.reports.report import count_body
+
+    return count_body(place, count) | {"limit": ruling.refused or None, "portion": ruling.most}
 
 
 def _taken(bodies: list[dict[str, Any]]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from retention.backups.erased import committed
 from retention.ledger.entry import Entry, Intent, Kind, month_of
 from retention.ledger.store import Ledger
 
@@ -51,15 +52,8 @@ def erasures_since(ledger: Ledger, database_id: str, sequence: int) -> Erasures:
 def committed_since(ledger: Ledger, database_id: str, sequence: int) -> Iterator[Entry]:
     """The intents of the database's committed batches after `sequence`, oldest first."""
     start = ledger.entry_at(database_id, sequence)
-    kinds = {Kind.INTENT, Kind.COMMITTED}
-    waiting: dict[object, Entry] = {}
-    for entry in ledger.entries(kinds=kinds, after=start.number if start else 0):
-        if entry.database_id != database_id:
-            continue
-        if entry.kind == Kind.INTENT:
-            waiting = {entry.number: entry}
-        elif entry.body.get("intent") in waiting:
-            yield waiting.pop(entry.body["intent"])
+    found = committed(ledger, start.number if start else 0)
+    return (begun for begun, _ in found if begun.database_id == database_id)
 
 
 def _policies(ledger: Ledger) -> dict[str, str]:
