@@ -9,8 +9,10 @@ from typing import Any
 
 from retention.answers.charts import Screen
 from retention.planning.clocks import describe
+from retention.policies.calendar import CountedFrom
 from retention.policies.policy import Policy
 from retention.policies.rule import Rule
+from retention.policies.statutes import CAVEAT
 
 PROMISES_SCHEMA = "retention.promises/1"
 _ACTIONS = ("restrict", "anonymize", "delete")
@@ -58,7 +60,7 @@ def promises(policy: Policy, bodies: Iterable[Body]) -> Promises:
     kept: dict[str, list[Keeper]] = {}
     without: list[Keeper] = []
     for rule in policy.rules.values():
-        keeper = Keeper(rule.name, rule.about, tuple(actions(rule)), last.get(rule.name))
+        keeper = Keeper(rule.name, rule.about, tuple(actions(policy, rule)), last.get(rule.name))
         for sentence in rule.promise:
             kept.setdefault(sentence, []).append(keeper)
         if not rule.promise:
@@ -66,17 +68,18 @@ def promises(policy: Policy, bodies: Iterable[Body]) -> Promises:
     return Promises(kept, policy.not_by_this_software, without)
 
 
-def actions(rule: Rule) -> Iterator[str]:
+def actions(policy: Policy, rule: Rule) -> Iterator[str]:
     """What the rule does and when, in words: `delete 90 days after requested_at`."""
     start = f" after {_counted(rule)}{describe(rule.start)}" if rule.start else ""
     if rule.keep_at_least:
-        forever = rule.keep_at_least.forever
-        yield f"keep {'for ever' if forever else f'at least {rule.keep_at_least}{start}'}"
+        floor = rule.keep_at_least
+        told = floor.told(policy.told)
+        yield f"keep {'for ever' if floor.forever else f'at least {told}{start}'}"
     for action in _ACTIONS:
         periods = getattr(rule, f"{action}_after", None)
         condition = getattr(rule, f"{action}_when", None)
         if periods:
-            yield f"{action} {periods}{start}"
+            yield f"{action} {periods.told(policy.told)}{start}"
         if condition:
             yield f"{action} as soon as {condition}"
 
@@ -95,6 +98,7 @@ def promises_object(policy: Policy, found: Promises) -> dict[str, Any]:
             for sentence, reason in found.not_by_this_software.items()
         ],
         "without_promise": [_body(keeper) for keeper in found.without],
+        "notices": _notices(policy),
     }
 
 
@@ -115,14 +119,17 @@ def promises_text(policy: Policy, found: Promises, screen: Screen) -> str:
         lines.append("no sentence of the policy")
     for keeper in found.without:
         lines += _shown(keeper, policy, screen)
-    return "\n".join(lines).rstrip() or "no rule yet"
+    text = "\n".join(lines).rstrip() or "no rule yet"
+    return "\n\n".join([text, *("\n".join(screen.wrapped(it, "")) for it in _notices(policy))])
+
+
+def _notices(policy: Policy) -> list[str]:
+    return [CAVEAT] if any(rule.statutes for rule in policy.rules.values()) else []
 
 
 def _counted(rule: Rule) -> str:
-    if rule.counted_from == "event":
-        return ""
-    told = rule.counted_from.replace("end of ", "end of the ").replace("the the", "the")
-    return f"the {told} of "
+    own = CountedFrom(rule.counted_from).told
+    return own and f"{own} of "
 
 
 def _last_runs(policy: Policy, bodies: Iterable[Body]) -> dict[str, LastRun]:
@@ -130,13 +137,13 @@ def _last_runs(policy: Policy, bodies: Iterable[Body]) -> dict[str, LastRun]:
     for body in bodies:
         for name in {*_rules_in(body, "rules"), *_rules_in(body, "committed")} - set(last):
             last[name] = _last_run(body, name)
-        if {name for name, rule in policy.rules.items() if _acts(rule)} <= set(last):
+        if {name for name, rule in policy.rules.items() if _acts(policy, rule)} <= set(last):
             break
     return last
 
 
-def _acts(rule: Rule) -> bool:
-    return any(not action.startswith("keep ") for action in actions(rule))
+def _acts(policy: Policy, rule: Rule) -> bool:
+    return any(not action.startswith("keep ") for action in actions(policy, rule))
 
 
 def _rules_in(body: Body, key: str) -> Iterator[str]:

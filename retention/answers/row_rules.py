@@ -160,13 +160,17 @@ class RuleTeller:
             return None, f"no period{by}"
         _, items = periods.choices[start.choice]
         term = self.asked.policy.term(self.asked.policy.rules[name], items)
-        return term, ", then ".join(map(str, items)) + by
+        return term, ", then ".join(map(self.asked.policy.told, items)) + by
 
     def _floor(self, floor: Floor, holding: bool) -> RuleStory:
         rule = self.asked.policy.rules[floor.rule]
         periods = rule.keep_at_least
         assert periods is not None
-        due, reads, words = Instant(None, "never"), tuple[Read, ...](), str(periods)
+        due, reads, words = (
+            Instant(None, "never"),
+            tuple[Read, ...](),
+            periods.told(self.asked.policy.told),
+        )
         if floor.clock is not None:
             place = Place(floor.table)
             due, reads, words = self._dated(place, floor.rule, floor.clock, floor.deadline, periods)

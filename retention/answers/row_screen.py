@@ -56,7 +56,7 @@ class Screen:
             lines += ["", *self._proof(proof)] if not number else self._proof(proof)
         for doubt in story.untold:
             lines += ["", *self._wrapped(self._doubt(doubt), "")]
-        if any(found.names_statutes for found in story.rules):
+        if any(found.rule.statutes for found in story.rules):
             lines += ["", CAVEAT]
         return "\n".join([*lines, f"policy {story.policy_sha256}"])
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from retention.answers.row_copies import CopyFate
 from retention.answers.row_proof import Proof, Untold
 from retention.answers.row_times import Instant, Read
-from retention.policies.periods import StatuteId
+from retention.policies.calendar import CountedFrom
 from retention.policies.rule import Rule
 
 HARD = ("held", "restricted", "blocked", "unless")
@@ -84,20 +84,6 @@ class RuleStory:
     next_run: NextRun | None
     goes_at: datetime | None = None
 
-    @property
-    def names_statutes(self) -> bool:
-        """TRUE where a period of the rule is a statute's."""
-        rule = self.rule
-        found = (
-            rule.keep_at_least,
-            rule.restrict_after,
-            rule.anonymize_after,
-            rule.delete_after,
-        )
-        return any(
-            isinstance(item, StatuteId) for periods in found if periods for item in periods.items()
-        )
-
     def earliest(self, as_of: datetime) -> datetime | None:
         """The instant from which nothing known stops the action; None where there is none."""
         if self.outcome == "taken":
@@ -160,7 +146,5 @@ class Story:
 
 def words_of(rule: Rule, items: str, clock: str) -> str:
     """`3 years after the end of the month of closed_at`."""
-    if rule.counted_from == "event":
-        return f"{items} after {clock}"
-    unit = rule.counted_from.removeprefix("end of ").removeprefix("the ")
-    return f"{items} after the end of the {unit} of {clock}"
+    own = CountedFrom(rule.counted_from).told
+    return f"{items} after {own and f'{own} of '}{clock}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from retention.reports.file_facts import file_facts, row_files, waiting_files
 from retention.reports.purges import headline, told
 from retention.reports.reapplied import done, end, table_lines
 from retention.reports.recounted import alarms, remarks, summary
+from retention.reports.report import notices
 from retention.scheduler.due import Decision
 
 Body = Mapping[str, Any]
@@ -27,7 +28,7 @@ _PAST = {
 
 
 def plan_text(
-    bodies: Iterable[Body], as_of: datetime, zone: ZoneInfo, copies: Iterable[Body] = ()
+    bodies: Sequence[Body], as_of: datetime, zone: ZoneInfo, copies: Iterable[Body] = ()
 ) -> str:
     """What `plan` prints: rules, then the copies of what goes."""
     lines = [*wrapped(f"as of {local(as_of, zone)}; nothing is written by a plan", ""), ""]
@@ -43,6 +44,8 @@ def plan_text(
         if body.get("limit"):
             lines += wrapped(f"REFUSED: {body['limit']}")
         lines.append("")
+    for notice in notices(bodies):
+        lines += [*wrapped(notice, ""), ""]
     lines += copies_lines(copies, zone)
     return "\n".join(lines).rstrip()
 
@@ -65,6 +68,8 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
         lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
         lines.append("")
+    for notice in body["notices"]:
+        lines += [*wrapped(notice, ""), ""]
     if owned := list(row_files(body)):
         lines += [*(line for said in owned for line in wrapped(said, "")), ""]
     for said in waiting_files(body):

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from retention.planning.paths import ColumnPath
-from retention.policies.calendar import Cutoff
+from retention.policies.calendar import CountedFrom, Cutoff
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
 from retention.policies.rule import Rule
@@ -20,12 +20,14 @@ class Deadline:
 
     A cutoff of None is never reached ("forever"). The key None is "otherwise". `spans` are the two
     lines between which a start has a financial year; outside of them nothing can be decided.
+    `statutes`: the ids of those that its periods name.
     """
 
     cutoffs: tuple[tuple[str | None, Cutoff | None], ...]
     words: str
     by: ColumnPath | None = None
     span: tuple[Cutoff, Cutoff] | None = None
+    statutes: tuple[str, ...] = ()
 
     @property
     def forever(self) -> bool:
@@ -73,19 +75,30 @@ def deadline_of(
     terms = [(value, policy.term(rule, items)) for value, items in periods.choices]
     cutoffs = tuple((value, term.cutoff(as_of)) for value, term in terms)
     spans = [span for _, term in terms if (span := term.decidable()) is not None]
-    return Deadline(cutoffs, str(periods), by, spans[0] if spans else None)
+    words = periods.told(policy.told)
+    return Deadline(cutoffs, words, by, spans[0] if spans else None, periods.statutes)
 
 
 def reason(policy: Policy, rule: Rule, deadline: Deadline, start: str) -> str:
     """Why what lies before the deadline is due: `due: 30 days after modified, before …`."""
-    counted = "" if rule.counted_from == "event" else f"{rule.counted_from} of "
-    counted = counted.replace("end of ", "the end of the ").replace(" of the the ", " of the ")
-    told = f"{deadline.words} after {counted}{start}"
+    told = _counted(rule, deadline, start)
     if deadline.latest is None:
         return f"never due: {told}"
     lines = deadline.told(policy.timezone)
     zone = f"({policy.timezone.key})" if deadline.by else policy.timezone.key
     return f"due: {told}, before {' or '.join(dict.fromkeys(lines))} {zone}"
+
+
+def reason_to_keep(rule: Rule, deadline: Deadline, start: str | None) -> str:
+    """Until when a floor keeps: `kept at least 5 years after booked_on`."""
+    if start is None or deadline.forever:
+        return "kept for ever"
+    return f"kept at least {_counted(rule, deadline, start)}"
+
+
+def _counted(rule: Rule, deadline: Deadline, start: str) -> str:
+    own = CountedFrom(rule.counted_from).told
+    return f"{deadline.words} after {own and f'{own} of '}{start}"
 
 
 def _shown(local: datetime) -> str:

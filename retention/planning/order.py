@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from retention.planning.conditions import columns_of
@@ -31,15 +31,30 @@ def in_order(plan: Plan) -> tuple[Step, ...]:
             if not any(other is first for first in awaited[id(step)] for other in waiting)
         ]
         if not ready:
-            names = ", ".join(step.name for step in waiting)
+            first, *others = _circle(waiting, awaited)
+            after = ", which must come after ".join(step.name for step in (*others, first))
             raise OrderFault(
-                f"no order of {names} reads every clock before its evidence is erased; "
-                "decide a reference between them otherwise"
+                f"no order of the rules works: {first.name} must come after {after}; each reads, "
+                "or waits for, what the one before it must find; decide a reference between them "
+                "otherwise"
             )
         chosen = next((step for step in ready if not _deleted_first(plan, waiting, step)), ready[0])
         waiting.remove(chosen)
         ordered.append(chosen)
     return tuple(ordered)
+
+
+def _circle(waiting: list[Step], awaited: Mapping[int, list[Step]]) -> list[Step]:
+    """Of steps that all wait: some that wait for one another, each for the next."""
+    path = [waiting[0]]
+    while True:
+        following = next(
+            other for other in awaited[id(path[-1])] if any(other is step for step in waiting)
+        )
+        for place, step in enumerate(path):
+            if step is following:
+                return path[place:]
+        path.append(following)
 
 
 def _before(plan: Plan, first: Step, second: Step) -> bool:

@@ -61,6 +61,7 @@ class Floor:
     deadline: Deadline
     protects: tuple[tuple[tuple[Hop, ...], str], ...] = ()
     younger: Younger | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,12 @@ class Step:
         """The line before which starts are due; the latest where there are several."""
         found = self.deadline or self.early
         return found.latest if found else None
+
+    @property
+    def statutes(self) -> tuple[str, ...]:
+        """The ids of the statutes that its periods name."""
+        named = [found.statutes for found in (self.deadline, self.early) if found]
+        return tuple(dict.fromkeys(name for names in named for name in names))
 
     @property
     def has_listed_years(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from retention.planning.clocks import Clock, ClockFault, clock_column, make_clock
 from retention.planning.conditions import Condition, ConditionFault, parse_condition
-from retention.planning.deadlines import Deadline, deadline_of, reason
+from retention.planning.deadlines import Deadline, deadline_of, reason, reason_to_keep
 from retention.planning.mask_paths import masks_of
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.owned_files import OwnedFile, owned_faults, owned_files
@@ -231,9 +231,9 @@ class _Resolver:
         deadline = self._deadline("keep_at_least", periods)
         if deadline is None:
             return None
-        found = Floor(
-            self.rule.name, self.rule.table, where, clock, deadline, tuple(protects), younger
-        )
+        name, table = self.rule.name, self.rule.table
+        told = reason_to_keep(self.rule, deadline, clock.text if clock else None)
+        found = Floor(name, table, where, clock, deadline, tuple(protects), younger, told)
         return also_protecting(found, self.schema)
 
     def _deadline(self, key: str, periods: Periods | None) -> Deadline | None:

@@ -47,6 +47,13 @@ class CountedFrom(Enum):
     FINANCIAL_YEAR = "end of financial year"
     YEAR_OF_FINANCIAL_YEAR_END = "end of the year the financial year ends in"
 
+    @property
+    def told(self) -> str:
+        """As a sentence has it: `the end of the month`; "" for the event itself."""
+        if self is CountedFrom.EVENT:
+            return ""
+        return f"the end of the {self.value.removeprefix('end of ').removeprefix('the ')}"
+
 
 _MONTHS = {
     CountedFrom.MONTH: 1,

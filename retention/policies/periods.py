@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from retention.policies.period import Period, parse_period
@@ -44,9 +44,19 @@ class Periods:
         """TRUE for "forever", which stands alone."""
         return any(isinstance(item, Period) and item.forever for item in self.items())
 
-    def __str__(self) -> str:
-        lists = [", then ".join(str(item) for item in items) for _, items in self.choices]
+    @property
+    def statutes(self) -> tuple[str, ...]:
+        """The ids of the statutes named, each once."""
+        ids = [item.id for item in self.items() if isinstance(item, StatuteId)]
+        return tuple(dict.fromkeys(ids))
+
+    def told(self, word: Callable[[Item], str]) -> str:
+        """The whole in words, each period and statute as `word` says it."""
+        lists = [", then ".join(word(item) for item in items) for _, items in self.choices]
         return lists[0] if self.by is None else f"{' or '.join(lists)} by {self.by}"
+
+    def __str__(self) -> str:
+        return self.told(str)
 
 
 def parse_periods(form: object) -> Periods:

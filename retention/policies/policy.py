@@ -256,6 +256,14 @@ class Policy(BaseModel):
         roll = (statute.country or self.country) if statute.rolls else None
         return Stage(statute.period, counted_from, roll)
 
+    def told(self, item: Item) -> str:
+        """A period in words; a statute as `no.limitation.general (3 years)`, with its own start."""
+        statute = None if isinstance(item, Period) else self.catalogue.get(item.id)
+        if statute is None or statute.period is None:
+            return str(item)
+        own = statute.counted_from.told
+        return f"{item} ({statute.period}{own and f' from {own}'})"
+
     def limits_of(self, rule: Rule) -> Limits:
         """The rule's own limits, or the policy's."""
         return rule.limits or self.limits

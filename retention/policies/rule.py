@@ -257,6 +257,13 @@ class Rule(BaseModel):
         return self.pattern.text if self.pattern is not None else self.table
 
     @property
+    def statutes(self) -> tuple[str, ...]:
+        """The ids of the statutes that its periods name, each once."""
+        periods = (self.keep_at_least, self.restrict_after, self.anonymize_after, self.delete_after)
+        named = [name for found in periods if found for name in found.statutes]
+        return tuple(dict.fromkeys(named))
+
+    @property
     def owned(self) -> dict[str, FileTemplate]:
         """The files that belong to the table's rows, by the column that names them."""
         return self.files if isinstance(self.files, dict) else {}

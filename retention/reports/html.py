@@ -125,6 +125,7 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
         "copy_alarms": purges.all_alarms(body["copies"], zone),
         "not_the_bytes": purges.NOT_THE_BYTES,
         "notes": body["notes"],
+        "notices": body["notices"],
         "facts": list(_facts(body, zone)),
         "zone": zone.key,
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from retention.execution.accounts import StepCount, StepResult
 from retention.planning.masked_columns import told_pseudonyms
 from retention.planning.plan import Plan
+from retention.policies.statutes import CAVEAT
 
 PLAN_SCHEMA = "retention.plan/1"
 RUN_SCHEMA = "retention.run/1"
@@ -39,6 +40,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "action": str(step.action),
         "cutoff": stamp(step.cutoff.instant if step.cutoff else None),
         "why": step.reason + told_pseudonyms(step.masks),
+        "statutes": list(step.statutes),
         "due": count.due,
         "not_started": count.not_started,
         "undecidable": count.undecidable,
@@ -90,6 +92,11 @@ def step_body(database: str, result: StepResult) -> dict[str, Any]:
     return body
 
 
+def notices(rules: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What has to stand beside a plan or a run of these rules."""
+    return [CAVEAT] if any(rule.get("statutes") for rule in rules) else []
+
+
 def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:
     """Rules that only keep: how many rows their floor keeps now."""
     acting = {step.rule for step in plan.steps}
@@ -105,7 +112,8 @@ def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:
                 "table": floor.table,
                 "action": "keep",
                 "cutoff": stamp(cutoff),
-                "why": "kept for ever" if cutoff is None else "kept until the period is over",
+                "why": floor.reason,
+                "statutes": list(floor.deadline.statutes),
                 **dict.fromkeys(
                     (
                         "due",
@@ -137,12 +145,14 @@ def plan_object(
     copies: Iterable[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """What `plan --json` prints."""
+    rules = list(rules)
     return {
         "schema": PLAN_SCHEMA,
         "as_of": stamp(as_of),
         "policy_sha256": policy_sha256,
-        "rules": list(rules),
+        "rules": rules,
         "copies": list(copies),
+        "notices": notices(rules),
         "notes": notes,
     }
 
@@ -157,12 +167,14 @@ def run_object(
     ledger_head: str,
 ) -> dict[str, Any]:
     """What `run --json` prints."""
+    rules = list(rules)
     return {
         "schema": RUN_SCHEMA,
         "run": run_id,
         "as_of": stamp(as_of),
         "policy_sha256": policy_sha256,
-        "rules": list(rules),
+        "rules": rules,
+        "notices": notices(rules),
         "errors": errors,
         "exit_code": exit_code,
         "ledger_head": ledger_head,

@@ -304,15 +304,19 @@ class Example:
 
     def oracle(self) -> Rule:
         """The same rule for the oracle."""
-        stored = {name: self._stored(kind) for name, kind in zip("ab", self.kinds, strict=False)}
+        stored = {name: self._stored(name) for name, _ in zip("ab", self.kinds, strict=False)}
         columns = tuple((Path((), name), stored[name]) for name in self.columns)
         requires = tuple((Path((), name), stored[name]) for name in self.required)
         used = columns[:1] if self.choice == "column" else columns
         choice = "latest_of" if self.choice == "column" else self.choice
         return Rule("r", "t", Clock(choice, used, requires), delete=self.term)
 
-    def _stored(self, kind: str) -> Stored:
-        return Stored(self.unit if kind in ("epoch", "digits") else "time", self.stored_in)
+    def _stored(self, name: str) -> Stored:
+        """Text in which nothing but a declaration could tell that it counts seconds is read as text."""
+        kind = self.kinds["ab".index(name)]
+        told = self.declared or any(str(row[name]).isdigit() and int(row[name]) for row in self.rows)
+        counts = kind == "epoch" or (kind == "digits" and told)
+        return Stored(self.unit if counts else "time", self.stored_in)
 
 
 def _term(periods: tuple[str, ...], counted_from: str, zone: str) -> Term:
