@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from retention.databases.erasing.choosing import eraser_for
 from retention.databases.erasing.walker import walker_for
+from retention.databases.erasing.whole_partitions import WholePartition, partitions_first
 from retention.databases.erasing.windows import Walker, Window
 from retention.databases.faults import ConnectionLost, database_faults
 from retention.databases.state import tables_named
@@ -123,7 +125,7 @@ def _carry_out(
     started = time.monotonic()
     with database_faults(f"preparing {step.name}", opened.database.name):
         eraser.prepare(opened.connection)
-        windows = walker.windows(opened.connection)
+        windows = chain(partitions_first(eraser), walker.windows(opened.connection))
     try:
         for window in _guarded(windows, opened, step):
             if orders.watch.stopping():
@@ -132,7 +134,8 @@ def _carry_out(
             remaining = None if most is None else most - _gone(result)
             taken = run_batch(opened, work, window, remaining)
             _note(result, taken)
-            _adapt(walker, time.monotonic() - begun, taken.seconds)
+            if not isinstance(window, WholePartition):
+                _adapt(walker, time.monotonic() - begun, taken.seconds)
             orders.watch.advanced(step, result.done, result.count.due)
             if most is not None and _gone(result) >= most:
                 return

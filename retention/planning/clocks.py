@@ -24,6 +24,8 @@ from retention.policies.starting_point import (
     paths_of,
 )
 
+_FIRST_TELLING = 10_000_000
+"""Smaller numbers are an odd value in seconds and in milliseconds alike: they tell no unit."""
 _LAST_SECOND = 100_000_000_000
 _LAST_MILLISECOND = 100_000_000_000_000
 ISO_TEXT = re.compile(
@@ -227,6 +229,8 @@ def _listed(seen: set[str]) -> str:
 def _epoch_shape(value: float) -> str:
     if value <= 0:
         return "zero"
+    if value < _FIRST_TELLING:
+        return "other"
     if value < _LAST_SECOND:
         return "epoch s"
     return "epoch ms" if value < _LAST_MILLISECOND else "epoch us"

@@ -124,7 +124,18 @@ def _shift(offset: str) -> timedelta:
 def _later_reading(wall: datetime, zone: ZoneInfo) -> datetime:
     """A local time that came twice, or never, is read as the later instant: doubt keeps."""
     readings = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    return max(readings)
+    return _when_doubt_ends(max(readings), zone)
+
+
+def _when_doubt_ends(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Skipped times may mean those right after: until these are over, none of them is sure to be."""
+    offset = moment.astimezone(zone).utcoffset()
+    for minutes in range(1, 181):
+        before = (moment - timedelta(minutes=minutes)).astimezone(zone).utcoffset()
+        if offset is not None and before is not None and before < offset:
+            changed = moment.replace(second=0, microsecond=0) - timedelta(minutes=minutes - 1)
+            return max(moment, changed + (offset - before))
+    return moment
 
 
 # -- the world and the rules --------------------------------------------------------------------

@@ -314,7 +314,9 @@ class Example:
     def _stored(self, name: str) -> Stored:
         """Text in which nothing but a declaration could tell that it counts seconds is read as text."""
         kind = self.kinds["ab".index(name)]
-        told = self.declared or any(str(row[name]).isdigit() and int(row[name]) for row in self.rows)
+        told = self.declared or any(
+            str(row[name]).isdigit() and int(row[name]) for row in self.rows
+        )
         counts = kind == "epoch" or (kind == "digits" and told)
         return Stored(self.unit if counts else "time", self.stored_in)
 

@@ -10,6 +10,7 @@ from retention.databases.erasing.erase_cte import CteEraser
 from retention.databases.erasing.erase_pieces import PieceEraser
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.pseudonyms import Pseudonymizing, pseudonyms_in
+from retention.databases.erasing.whole_partitions import PartitionEraser, may_go_whole
 from retention.planning.plan import Action, Plan, Step
 
 
@@ -39,7 +40,8 @@ def _plainest(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: 
     restricts = step.action is Action.RESTRICT
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
     if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):
-        return DirectEraser(plan, dialect, step, keys=keys)
+        eraser = PartitionEraser if may_go_whole(plan, step) else DirectEraser
+        return eraser(plan, dialect, step, keys=keys)
     if dialect.data_modifying_ctes:
         return CteEraser(plan, dialect, step, keys=keys)
     return SetEraser(plan, dialect, step, keys=keys)

@@ -1,0 +1,126 @@
+"""Partitions of which every row is due: verified, counted, noted, and emptied at once (PostgreSQL).
+
+TRUNCATE is undone with its transaction, so the proof is that of any batch. The partition itself stays,
+so that no insert fails for want of one, and nobody waits for a lock on the whole table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from retention.databases.erasing.erase import DirectEraser, Eraser
+from retention.databases.erasing.windows import Window
+from retention.databases.sql import Row, Truth, is_true, row_of
+from retention.databases.taking import Taken, key_columns, keys_of
+from retention.planning.plan import Action, Plan, Step
+from retention.planning.schema import TableKind
+
+MOST_KEYS = 65_536
+"""Keys are noted at once, in memory: where they are kept, a partition of more rows goes in batches."""
+
+_LEAVES = sa.text(
+    "SELECT n.nspname, c.relname FROM pg_partition_tree(to_regclass(:whole)) t"
+    " JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE t.isleaf AND c.relkind = 'r' AND has_table_privilege(c.oid, 'TRUNCATE')"
+    " AND NOT EXISTS (SELECT 1 FROM pg_constraint f, pg_partition_ancestors(c.oid) a"
+    " WHERE f.contype = 'f' AND f.confrelid = a.relid) ORDER BY 1, 2"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WholePartition:
+    """All rows of one partition."""
+
+    schema: str
+    name: str
+
+    def holds(self, row: Row) -> Truth:
+        """TRUE: its rows are read from the partition itself."""
+        return sa.true()
+
+
+def may_go_whole(plan: Plan, step: Step) -> bool:
+    """TRUE where nothing but the rows' own columns decides, and no trigger waits for them."""
+    table = plan.schema.tables[step.table]
+    parted = plan.schema.dialect == "postgresql" and table.kind is TableKind.PARTITIONED
+    return parted and step.action is Action.DELETE and not table.triggers
+
+
+def partitions_first(eraser: Eraser) -> Iterator[Window]:
+    """The partitions that looked wholly due when the step began."""
+    if isinstance(eraser, PartitionEraser):
+        yield from eraser.due
+
+
+class PartitionEraser(DirectEraser):
+    """Whole partitions where it can, then windows of rows."""
+
+    due: tuple[WholePartition, ...] = ()
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """Look for partitions of which every row is due; a look ends at the first that is not."""
+        whole = connection.dialect.identifier_preparer.format_table(self._part(None))
+        with connection.begin():
+            leaves = connection.execute(_LEAVES, {"whole": whole}).all()
+            found = (WholePartition(schema, name) for schema, name in leaves)
+            self.due = tuple(part for part in found if connection.scalar(self.looks_due(part)))
+
+    def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
+        if isinstance(window, WholePartition):
+            return self._take_whole(connection, window)
+        return super().take(connection, window, most)
+
+    def looks_due(self, window: WholePartition) -> sa.Select[tuple[bool]]:
+        """TRUE for a partition that has rows, all of them due."""
+        row = self._part(window)
+        rows = sa.select(*row.c)
+        stays = rows.where(sa.not_(self._due(row)))
+        return sa.select(sa.and_(rows.exists(), sa.not_(stays.exists())))
+
+    def _take_whole(self, connection: sa.Connection, window: WholePartition) -> Taken:
+        """Nothing where somebody is at work in the partition, or a row is not due (any more)."""
+        row = self._part(window)
+        if not self._locked(connection, window, "SHARE ROW EXCLUSIVE"):
+            return Taken()
+        counts = sa.select(sa.func.count(), sa.func.count().filter(self._due(row))).select_from(row)
+        rows, due = connection.execute(counts).one()
+        if rows != due or not rows or (self.keys and rows > MOST_KEYS):
+            return Taken()
+        taken = Taken(due={self.table.name: rows}, erased={self.table.name: rows})
+        if self.keys:
+            guard = self.plan.guard_of(self.table.name)
+            columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
+            keys = connection.execute(sa.select(*columns).select_from(row)).fetchall()
+            taken.keys[self.table.name] = keys_of(self.table, keys)
+        if not self._locked(connection, window, "ACCESS EXCLUSIVE"):
+            return Taken()
+        connection.exec_driver_sql(f"TRUNCATE TABLE ONLY {self._named(connection, window)}")
+        return taken
+
+    def _locked(self, connection: sa.Connection, window: WholePartition, mode: str) -> bool:
+        """FALSE where the lock is not to be had at once: then the rows go one batch after the other."""
+        attempt = connection.begin_nested()
+        try:
+            connection.exec_driver_sql(
+                f"LOCK TABLE ONLY {self._named(connection, window)} IN {mode} MODE NOWAIT"
+            )
+        except sa.exc.OperationalError:
+            attempt.rollback()
+            return False
+        attempt.commit()
+        return True
+
+    def _due(self, row: Row) -> Truth:
+        return is_true(self.predicates.doomed(self.step, row))
+
+    def _part(self, window: WholePartition | None) -> sa.TableClause:
+        whole = row_of(self.table)
+        if window is None:
+            return whole
+        return sa.table(window.name, *map(sa.column, whole.c.keys()), schema=window.schema)
+
+    def _named(self, connection: sa.Connection, window: WholePartition) -> str:
+        return connection.dialect.identifier_preparer.format_table(self._part(window))

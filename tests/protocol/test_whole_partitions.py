@@ -1,0 +1,182 @@
+"""Partitions of which every row is due go at once, and only then (PostgreSQL)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import servers
+import sqlalchemy as sa
+from harness import Fault, night, paused_night, story_by_marker, story_of
+from project import HEAD, Project
+
+from retention.protocol import points
+
+RULES = """
+[rules.visits]
+table = "visits"
+start = "seen_on"
+delete_after = "1 year"
+"""
+LAW = """
+[rules.law]
+table = "visits"
+where = "page = 'kept'"
+keep_at_least = "forever"
+"""
+YEARS = (2021, 2022, 2025)
+HOLD = ("hold", "add", "--reason", "claim", "--review", "2027-01-31")
+ROWS = 40
+"""In each year, and in the part for all else; 2025 runs half into the year that is kept."""
+
+
+@pytest.fixture
+def project(postgresql_server: str, tmp_path: Path) -> Iterator[Project]:
+    """A project over PostgreSQL, the only engine whose TRUNCATE is undone with its transaction."""
+    with servers.fresh_database(postgresql_server) as url:
+        yield Project(tmp_path, url)
+
+
+def visits(project: Project, rows: str = "auto", key: str = "PRIMARY KEY (id, seen_on)") -> None:
+    """A table by years, one of them parted again, all of 2021 and 2022 and half of 2025 due."""
+    project.sql(
+        f"CREATE TABLE visits (id integer, seen_on date NOT NULL, page text, {key})"
+        " PARTITION BY RANGE (seen_on)",
+        "CREATE TABLE visits_2021 PARTITION OF visits"
+        " FOR VALUES FROM ('2021-01-01') TO ('2022-01-01') PARTITION BY RANGE (seen_on)",
+        'CREATE TABLE "Visits 2021" PARTITION OF visits_2021'
+        " FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')",
+        "CREATE TABLE visits_2022 PARTITION OF visits"
+        " FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')",
+        "CREATE TABLE visits_2025 PARTITION OF visits DEFAULT",
+    )
+    for year in YEARS:
+        project.sql(
+            f"INSERT INTO visits SELECT {year} * 1000 + n, date '{year}-01-01' + n * 8, 'x'"
+            f" FROM generate_series(1, {ROWS}) n"
+        )
+    project.policy(RULES + LAW, head=HEAD.replace('rows = "all"', f'rows = "{rows}"'))
+    project.enroll()
+
+
+def stores(project: Project) -> dict[str, Any]:
+    """Where each part's rows are stored: a new place after TRUNCATE."""
+    query = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relname ~* '^visits'"
+    return dict(project.rows(query))
+
+
+def counts(project: Project) -> dict[int, int]:
+    """Rows by year."""
+    found = project.rows("SELECT extract(year FROM seen_on)::int, count(*) FROM visits GROUP BY 1")
+    return dict(found)
+
+
+def whole_and_not(project: Project, before: dict[str, Any]) -> set[str]:
+    """The parts that were emptied at once since."""
+    after = stores(project)
+    return {name for name in after if after[name] != before[name]}
+
+
+def due_of(project: Project) -> int:
+    """What the plan says is due."""
+    return project.plan("2026-06-01")["visits delete"]["due"]
+
+
+BOTH = {"Visits 2021", "visits_2022"}
+
+
+@pytest.mark.parametrize("rows", ["auto", "all"])
+def test_wholly_due_parts_go_at_once_and_the_rest_by_rows(project: Project, rows: str) -> None:
+    """What the plan counted is gone and in the ledger, with a token each where tokens are kept."""
+    visits(project, rows)
+    planned, before = due_of(project), stores(project)
+    run = night(project)
+    assert run.end().code == 0
+    assert whole_and_not(project, before) == BOTH
+    left = counts(project)
+    assert set(left) == {2025}
+    assert planned == len(YEARS) * ROWS - left[2025] > 2 * ROWS
+    assert story_of(project).counts() == {"visits": planned}
+    if rows == "all":
+        assert "proves" in project.run("explain", "visits", "2021001", "2021-01-09").out
+    again = night(project)
+    assert again.end().code == 0
+    assert counts(project) == left
+
+
+def test_a_part_with_one_row_that_stays_goes_by_rows(project: Project) -> None:
+    """Held, kept by a floor, or too young: that row stays, the others of its part go."""
+    visits(project)
+    project.sql("INSERT INTO visits VALUES (9, '2021-05-05', 'kept')")
+    held = project.run(*HOLD, "visits", "2022001", "2022-01-09")
+    assert held.code == 0, held.err
+    before = stores(project)
+    assert night(project).end().code == 0
+    assert whole_and_not(project, before) == set()
+    assert {2021: 1, 2022: 1}.items() <= counts(project).items()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';"
+        "CREATE TRIGGER t AFTER DELETE ON visits FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TABLE clicks (id integer PRIMARY KEY, visit integer, day date,"
+        " FOREIGN KEY (visit, day) REFERENCES visits (id, seen_on) ON DELETE CASCADE)",
+    ],
+    ids=["trigger", "reference"],
+)
+def test_rows_that_others_wait_for_go_one_by_one(project: Project, more: str) -> None:
+    """A trigger of the user's runs for each row; what refers to rows is asked for each row."""
+    visits(project)
+    project.sql(more)
+    if "clicks" in more:
+        project.policy(RULES + LAW + '[references]\n"clicks.visit,day" = "delete"\n')
+    before = stores(project)
+    outcome = night(project).end()
+    assert outcome.code == 0, outcome.err
+    assert whole_and_not(project, before) == set()
+    assert set(counts(project)) == {2025}
+
+
+def test_a_reader_in_a_part_does_not_make_others_wait(project: Project) -> None:
+    """While somebody reads a part it is not locked against readers: its rows go in batches."""
+    visits(project)
+    before = stores(project)
+    with project.engine.connect() as reader:
+        reader.execute(sa.text("SELECT count(*) FROM visits_2022"))
+        assert night(project).end().code == 0
+    assert whole_and_not(project, before) == BOTH - {"visits_2022"}
+    assert set(counts(project)) == {2025}
+
+
+def test_a_row_that_comes_to_stay_at_the_last_moment_stays(project: Project) -> None:
+    """The part looked wholly due when the step began; it is looked at again under its lock."""
+    visits(project)
+    before = stores(project)
+    with paused_night(project, points.BEGUN) as run:
+        project.sql("UPDATE visits SET page = 'kept' WHERE id = 2022001")
+        project.sql("INSERT INTO visits VALUES (7, '2021-07-07', 'late, and due')")
+    assert run.end().code == 0
+    assert counts(project)[2022] == 1
+    assert 2021 not in counts(project)
+    assert whole_and_not(project, before) == BOTH - {"visits_2022"}
+
+
+@pytest.mark.parametrize("point", points.ALL)
+def test_killed_at_a_point(project: Project, point: str) -> None:
+    """A part is there with all its rows or gone with all of them, as marker and ledger say."""
+    visits(project, "all")
+    planned = due_of(project)
+    total = sum(counts(project).values())
+    for occurrence in (1, 2):
+        outcome = night(project, Fault(point, occurrence=occurrence, way="PartitionEraser")).end()
+        assert outcome.code in (0, -9), outcome.err
+        left = counts(project)
+        assert all(left.get(year, 0) in (0, ROWS) for year in YEARS[:2])
+        gone = story_by_marker(project).counts().get("visits", 0)
+        assert gone == total - sum(left.values())
+    assert night(project).end().code == 0
+    assert story_of(project).counts() == {"visits": planned}
