@@ -63,7 +63,10 @@ def visits(project: Project, rows: str = "auto", key: str = "PRIMARY KEY (id, se
 
 def stores(project: Project) -> dict[str, Any]:
     """Where each part's rows are stored: a new place after TRUNCATE."""
-    query = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relname ~* '^visits'"
+    query = (
+        "SELECT relname, pg_relation_filenode(oid) FROM pg_class"
+        " WHERE relkind = 'r' AND relname ~* '^visits'"
+    )
     return dict(project.rows(query))
 
 
