@@ -23,21 +23,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault (or warning) in a policy: where it stands, what is wrong, what would be right."""
+    """One fault (or warning) in a policy: where it stands, what is wrong, what would be right.
+
+    `statement`: SQL that cures it, ready to paste.
+    """
 
     path: str
     message: str
     line: int | None = None
     severity: str = "error"
+    statement: str = ""
 
     def render(self, file: str) -> str:
         """`policies.toml:41: rules.support.start: table "tickets" has no column "closd_at"`."""
         place = f"{file}:{self.line}" if self.line else file
         mark = "warning: " if self.severity == "warning" else ""
+        cure = f"\n    {self.statement};" if self.statement else ""
         return (
-            f"{place}: {self.path}: {mark}{self.message}"
+            f"{place}: {self.path}: {mark}{self.message}{cure}"
             if self.path
-            else (f"{place}: {mark}{self.message}")
+            else (f"{place}: {mark}{self.message}{cure}")
         )
 
 

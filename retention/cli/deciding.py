@@ -78,6 +78,7 @@ def _check_object(file: str, problems: list[Problem]) -> dict[str, object]:
                 "path": problem.path,
                 "severity": problem.severity,
                 "message": problem.message,
+                "statement": problem.statement or None,
             }
             for problem in problems
         ],

@@ -45,16 +45,27 @@ def folded_tables(
 ) -> dict[str, Table]:
     """The tables without partitions; their triggers and obstacles are those of the whole table."""
     found = {name: table for name, table in tables.items() if name not in partitions}
+    leaves: dict[str, list[Table]] = {}
     for name, partition in partitions.items():
         part, whole = tables.get(name), found.get(partition.whole)
         if part is None or whole is None:
             continue
         triggers = tuple(dict.fromkeys((*whole.triggers, *part.triggers)))
         found[partition.whole] = replace(whole, triggers=triggers)
+        if partition.leaf:
+            leaves.setdefault(partition.whole, []).append(part)
         if partition.foreign:
             obstacle = f'has a partition "{name}" that is a foreign table; detach it'
             found[partition.whole] = replace(found[partition.whole], obstacle=obstacle)
+    for name, parts in leaves.items():
+        found[name] = replace(found[name], indexes=_indexes_of(found[name], parts))
     return found
+
+
+def _indexes_of(whole: Table, parts: list[Table]) -> tuple[tuple[str, ...], ...]:
+    """Its own indexes, and those that every part has."""
+    common = set.intersection(*({*it.indexes, *it.unique, it.primary_key} for it in parts))
+    return tuple(dict.fromkeys((*whole.indexes, *sorted(common - {()}))))
 
 
 def folded_references(

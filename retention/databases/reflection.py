@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from sqlalchemy import types
 from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
 from retention.databases.partitions import folded_references, folded_tables, partitions_of
 from retention.databases.reflected_columns import column_of
+from retention.databases.reflected_indexes import partly_unique, plainly_unique, served
 from retention.databases.sql import place_of_detached, row_of
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.detaching import value_faults
@@ -122,7 +122,7 @@ def _table(found: _Found, name: str) -> Table:
     kind = TableKind.VIEW if name in found.views else facts.kinds.get(name, TableKind.TABLE)
     columns, listed = found.columns[at], found.indexes.get(at, [])
     uniques = [tuple(item["column_names"]) for item in found.unique.get(at, [])]
-    uniques += [tuple(item["column_names"]) for item in listed if _plainly_unique(item)]
+    uniques += [tuple(item["column_names"]) for item in listed if plainly_unique(item)]
     uniques += facts.unique.get(name, [])
     names = [item["name"] for item in columns]
     return Table(
@@ -141,30 +141,13 @@ def _table(found: _Found, name: str) -> Table:
         found.schema if dialect == "postgresql" else None,
         name,
         tuple(dict.fromkeys(uniques)),
-        tuple(tuple(item["column_names"]) for item in listed if None not in item["column_names"]),
+        tuple(filter(None, map(served, listed))),
         tuple(facts.triggers.get(name, ())),
         _address(dialect, kind, name, {*names}, facts),
         facts.obstacles.get(name, ""),
-        _partly_unique(listed, facts.expressions.get(name, []), names),
+        partly_unique(listed, facts.expressions.get(name, []), names),
         tuple(facts.checks.get(name, ())),
     )
-
-
-def _plainly_unique(index: Any) -> bool:
-    return bool(index.get("unique")) and None not in index["column_names"] and not _partial(index)
-
-
-def _partial(index: Any) -> bool:
-    return any(name.endswith("_where") for name in index.get("dialect_options", {}))
-
-
-def _partly_unique(listed: Any, expressions: list[str], columns: list[str]) -> frozenset[str]:
-    """Columns of unique indexes over some rows only, and words of those over expressions."""
-    unique = [index for index in listed if index.get("unique")]
-    names = {name for index in unique if _partial(index) for name in index["column_names"]}
-    texts = [text for index in unique for text in index.get("expressions", ()) if text]
-    words = {word.lower() for text in (*texts, *expressions) for word in re.findall(r"\w+", text)}
-    return frozenset(name for name in columns if name in names or name.lower() in words)
 
 
 def _address(

@@ -11,6 +11,8 @@ from typing import Any
 from retention.backups.outlook import Asked, outlooks
 from retention.connections import engine_for
 from retention.databases.database import Database
+from retention.databases.faults import database_faults
+from retention.databases.indexing import missing_indexes
 from retention.errors import Problem, StorageError
 from retention.execution.accounts import StepCount
 from retention.execution.limits import Ruling, rule_on
@@ -68,7 +70,12 @@ def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tup
     database = Database(name, engine_for(policy.databases[name].url, name, folder))
     with database.connected(read_only=True) as connection:
         schema = database.schema(connection, policy)
-    return plan_and_problems(policy, name, schema, as_of)[1]
+        plan, problems = plan_and_problems(policy, name, schema, as_of)
+        if plan is None:
+            return problems
+        with database_faults("looking for indexes", name), connection.begin():
+            found = (*problems, *missing_indexes(connection, policy, plan))
+    return tuple(sorted(found, key=lambda problem: (problem.line or 0, problem.message)))
 
 
 def _not_enrolled(name: str) -> str:

@@ -400,6 +400,19 @@ def test_what_a_hold_cannot_hold_is_said(tmp_path: Path) -> None:
     compare("error-unknown-things", "\n".join(screens))
 
 
+def test_a_missing_index_is_told_with_its_price_and_its_statement(tmp_path: Path) -> None:
+    """A warning, no fault: what is read for want of it, and the line that makes it."""
+    database, *_ = write_demo(tmp_path, AS_OF)
+    with closing(sqlite3.connect(database)) as shop:
+        shop.execute("DROP INDEX messages_ticket_id")
+    screens = []
+    for arguments in (("check",), ("check", "--json")):
+        found = retention(tmp_path, *arguments)
+        assert found.code == 0
+        screens.append(screen(tmp_path, arguments, found, present=False))
+    compare("check-missing-index", "\n".join(screens))
+
+
 def test_a_changed_ledger_ends_with_exit_code_four(tmp_path: Path) -> None:
     """A byte changed in an entry is found, and said with its number."""
     folder = _enrolled(tmp_path)
