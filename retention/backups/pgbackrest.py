@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from retention.backups.token import markers_in
 from retention.backups.tools import CLEARING, ListingFailed, answer, evidence
 
 _OK, _NO_BACKUP = 0, 2
+_WARNING = re.compile(r"P\d\d +WARN: .*\n")
 _SEGMENT_SIZES = tuple(1 << bits for bits in range(20, 31))
 
 Json = dict[str, Any]
@@ -25,7 +27,12 @@ def listed(environment: Mapping[str, str], stanza: str) -> list[BackupCopy]:
 
 
 def parsed(text: str, stanza: str) -> list[BackupCopy]:
-    """The backups of a stanza in what `pgbackrest info --output=json` printed."""
+    """The backups of a stanza in what `pgbackrest info --output=json` printed.
+
+    2.55 and later print warnings about their options on stdout, before the listing.
+    """
+    while warning := _WARNING.match(text):
+        text = text[warning.end() :]
     try:
         (found,) = (item for item in json.loads(text) if item["name"] == stanza)
         codes = {found["status"]["code"], *(repo["status"]["code"] for repo in found["repo"])}

@@ -42,18 +42,21 @@ def _copy(snapshot: dict[str, Any], lag: timedelta) -> BackupCopy:
     return BackupCopy(
         snapshot["id"][:16],
         "files",
-        begun - lag,
-        _ended(snapshot) or begun,
+        min([begun, *_read_at(snapshot)]) - lag,
+        begun,
         markers=markers_in(map(str, tags)),
         one_snapshot=True,
         evidence=evidence(sorted(snapshot.items())),
     )
 
 
-def _ended(snapshot: dict[str, Any]) -> datetime | None:
-    """When a snapshot was finished; restic 0.17 and later say so."""
+def _read_at(snapshot: dict[str, Any]) -> list[datetime]:
+    """When files were read, whatever `--time` says; restic 0.17 and later tell it.
+
+    Not when its time to be kept begins: `restic forget` counts from the snapshot's own time.
+    """
     summary = snapshot.get("summary") or {}
-    return instant(summary["backup_end"]) if "backup_end" in summary else None
+    return [instant(summary[key]) for key in ("backup_start", "backup_end") if key in summary]
 
 
 def remove(environment: Mapping[str, str], ids: Sequence[str]) -> None:

@@ -1,12 +1,12 @@
 """What tools print: read where it is whole and of a known form, and nothing made of it otherwise.
 
-`listings/` has what the versions of Debian 12 printed, shortened, and forms of newer versions that were
-written by hand, not recorded: no newer version has been run.
+`listings/` has what three versions of each tool printed of the same two copies (record_listings.py).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,8 @@ from retention.backups.tools import ListingFailed, answer
 LISTINGS = Path(__file__).parent / "listings"
 SHOP = "11111111-0000-0000-0000-000000000000"
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+FIRST = datetime(2026, 3, 1, 1, tzinfo=UTC)
 BEGUN = datetime(2026, 11, 22, 7, 51, tzinfo=UTC)
 READERS: dict[str, Callable[[str], list[BackupCopy]]] = {
     "restic": lambda text: restic.parsed(text, HOUR),
@@ -41,51 +43,88 @@ ONE_A_LINE = (
 )
 
 
+def recorded(tool: str) -> list[Path]:
+    """What the versions of a tool printed."""
+    found = sorted(LISTINGS.glob(f"{tool}-*.txt"))
+    assert len(found) == 3
+    return found
+
+
 def texts() -> list[tuple[str, str]]:
     """Every recorded listing with the name of its tool."""
-    files = sorted(LISTINGS.glob("*.json"))
+    files = [path for tool in ("restic", "borg", "pgbackrest") for path in recorded(tool)]
     found = [(path.name.partition("-")[0], path.read_text().strip()) for path in files]
     return [*found, ("command", ONE_A_LINE)]
 
 
-@pytest.mark.parametrize("version", ["restic-0.14", "restic-0.18", "borg-1.2", "borg-2.0"])
-def test_a_snapshot_has_its_start_its_end_and_its_marker(version: str) -> None:
-    """Times without a zone are UTC, others are converted; contents may be an hour older."""
-    tool = version.partition("-")[0]
-    (copy,) = READERS[tool]((LISTINGS / f"{version}.json").read_text())
-    assert copy.start is not None
-    assert copy.start.replace(second=0, microsecond=0) == BEGUN - HOUR
-    assert copy.finished is not None
-    assert copy.finished >= BEGUN
-    assert copy.markers == {SHOP: 5}
+@pytest.mark.parametrize(
+    "path", [*recorded("restic"), *recorded("borg")], ids=lambda path: path.stem
+)
+def test_a_snapshot_has_its_start_its_end_and_its_marker(path: Path) -> None:
+    """The day it was told to be of, whenever it was made; contents may be an hour older."""
+    first, second = READERS[path.name.partition("-")[0]](path.read_text())
+    assert (first.start, second.start) == (FIRST - HOUR, FIRST + DAY - HOUR)
+    for copy, begun in ((first, FIRST), (second, FIRST + DAY)):
+        assert copy.finished is not None
+        assert begun <= copy.finished < begun + HOUR
+        assert copy.readable
+    assert (first.markers, second.markers) == ({SHOP: 5}, {})
 
 
-@pytest.mark.parametrize("version", ["2.45", "2.57"])
-def test_pgbackrest_tells_chain_place_and_log(version: str) -> None:
+@pytest.mark.parametrize("path", recorded("pgbackrest"), ids=lambda path: path.stem)
+def test_pgbackrest_tells_chain_place_and_log(path: Path) -> None:
     """The increment needs the full backup, and the oldest backup needs the log."""
-    text = (LISTINGS / f"pgbackrest-{version}.json").read_text()
+    text = path.read_text()
     full, incr, log = READERS["pgbackrest"](text)
-    system = "7710901042144531094"
+    system = re.findall(r'"system-id":(\d+)', text)[-1]
     assert full.position == Position(system, 1, 0x2000028)
     assert (full.markers, incr.markers) == ({SHOP: 5}, {})
     assert incr.depends_on == (full.id,)
     assert full.depends_on == (log.id,)
     assert (log.kind, log.position) == ("log", Position(system, 1, 0x2000000))
-    assert full.start == datetime.fromtimestamp(1795334054, UTC)
+    assert full.start is not None
+    assert f"{full.start:%Y%m%d-%H%M%S}F" == full.id
+    assert incr.start is not None
+    assert incr.start > full.start
+
+
+def test_a_time_that_was_told_moves_no_copy_into_the_future() -> None:
+    """A snapshot that calls itself younger than its reading holds what was read then."""
+    text = next(path for path in recorded("restic") if "0.19" in path.name).read_text()
+    told = text.replace('"time":"2026-03-01', '"time":"2027-03-01')
+    began = re.findall(r'"backup_start":"([^"]+)"', told)[0]
+    assert READERS["restic"](told)[0].start == datetime.fromisoformat(began) - HOUR
+
+
+def test_times_of_another_zone_are_read_as_instants() -> None:
+    """restic writes the zone of the machine that made the snapshot."""
+    text = recorded("restic")[0].read_text()
+    oslo = text.replace("2026-03-01T01:00:00Z", "2026-03-01T02:00:00+01:00")
+    assert oslo != text
+    assert READERS["restic"](oslo)[0].start == FIRST - HOUR
+
+
+def test_only_what_pgbackrest_warns_of_beforehand_is_passed_over() -> None:
+    """A version that does not know an option says so on stdout; an error there is no listing."""
+    text = next(path for path in recorded("pgbackrest") if "2.55" in path.name).read_text()
+    assert text.startswith("P00   WARN: ")
+    assert len(READERS["pgbackrest"](text)) == 3
+    with pytest.raises(ListingFailed):
+        READERS["pgbackrest"](text.replace("WARN", "ERROR"))
 
 
 @pytest.mark.parametrize("code", [1, 3, 4, 99])
 def test_pgbackrest_s_doubts_are_ours(code: int) -> None:
     """A stanza that is missing or differs between repositories is not an empty one."""
-    found = json.loads((LISTINGS / "pgbackrest-2.45.json").read_text())
+    found = json.loads(recorded("pgbackrest")[0].read_text())
     found[0]["status"]["code"] = code
     with pytest.raises(ListingFailed):
         READERS["pgbackrest"](json.dumps(found))
 
 
-def test_the_log_begins_no_later_than_it_may(tmp_path: Path) -> None:
+def test_the_log_begins_no_later_than_it_may() -> None:
     """Segments may have any size that fits; the smallest one makes the log the oldest."""
-    found = json.loads((LISTINGS / "pgbackrest-2.45.json").read_text())
+    found = json.loads(recorded("pgbackrest")[0].read_text())
     found[0]["backup"] = []
     (log,) = READERS["pgbackrest"](json.dumps(found))
     assert log.position is not None
