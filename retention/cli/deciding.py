@@ -92,9 +92,11 @@ def _problems(context: Context, name: str) -> tuple[Problem, ...]:
 
 
 def _file_problems(context: Context) -> tuple[Problem, ...]:
+    from retention.scheduler.checking import warnings_here
     from retention.scheduler.file_night import file_problems
 
-    return file_problems(context.policy, context.folder, context.file)
+    faults = file_problems(context.policy, context.folder, context.file)
+    return *faults, *warnings_here(context.policy, context.folder)
 
 
 def plan(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from retention.connections import holds_no_secret
+from retention.planning.guards import guard_for
 from retention.planning.personal import is_kept, meanings, personal_columns
 from retention.planning.schema import Column, ColumnKind, Reference, Schema, Table
 from retention.planning.vocabulary import Meaning, Vocabulary
@@ -46,7 +47,6 @@ _CLOCKS = (
     r"request|sent|issued|placed|posted|logged|occur|received",
     r"creat|insert|regist|signed_up|joined|opened|opprett|skapad|olustur|erstellt",
 )
-_MADE = re.compile(r"creat|insert|regist|signed_up|joined|opened|placed|request|opprett|skapad")
 _NEVER_A_CLOCK = re.compile(r"birth|born|dob|fod|dogum|geburt|expir|valid_until|due", re.IGNORECASE)
 _DATES = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ)
 _NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
@@ -112,8 +112,7 @@ def _rule(table: Table, columns: dict[str, Meaning], names: set[str]) -> Iterato
     if any(mask for _, mask, _ in masks):
         yield '#anonymize_after = "1 year"      # decide, or leave it out'
     yield '#delete_after    = "3 years"     # decide'
-    guard = next((found for found in starts if _MADE.search(found)), None)
-    if guard and table.columns[guard].kind in _DATES:
+    if guard := guard_for(table, starts):
         yield f"#guard           = {_quoted(guard)}   # set once, when the row is made"
     if any(mask for _, mask, _ in masks):
         yield f"#[rules.{name}.anonymize]"

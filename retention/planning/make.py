@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -77,7 +77,7 @@ def plan_and_problems(
         cautions += [*trigger_warnings(plan), *unit_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)
         cautions += clock_remarks(policy, plan)
-    return ordered, tuple(_problems(policy, faults, cautions))
+    return ordered, problems_of_faults(policy, faults, cautions)
 
 
 def file_faults(plan: Plan) -> Iterator[Fault]:
@@ -106,11 +106,14 @@ def _announced(plan: Plan, step: Step) -> Step:
     return replace(step, reason=f"{step.reason}; {told}")
 
 
-def _problems(policy: Policy, faults: list[Fault], cautions: list[Fault]) -> Iterator[Problem]:
+def problems_of_faults(
+    policy: Policy, faults: Sequence[Fault] = (), cautions: Sequence[Fault] = ()
+) -> tuple[Problem, ...]:
+    """Faults and warnings with the lines they stand on, in the order of the file."""
     positions = key_positions(policy.text) if policy.text else {}
     found = [
         Problem(dotted(path), message, line_of(positions, path), severity)
         for severity, listed in (("error", faults), ("warning", cautions))
         for path, message in listed
     ]
-    yield from sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))
+    return tuple(sorted(set(found), key=lambda problem: (problem.line or 0, problem.message)))

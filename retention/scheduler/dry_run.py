@@ -17,7 +17,8 @@ from retention.errors import Problem, StorageError
 from retention.execution.accounts import StepCount
 from retention.execution.limits import Ruling, rule_on
 from retention.execution.preview import kept_by_floors, preview
-from retention.planning.make import make_plan, plan_and_problems
+from retention.planning.guards import missing_guards
+from retention.planning.make import make_plan, plan_and_problems, problems_of_faults
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.reports.copies import outlook_body
@@ -66,13 +67,16 @@ def copies_then(
 
 
 def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tuple[Problem, ...]:
-    """Faults and warnings of the policy against one database's real schema."""
+    """Faults and warnings of the policy against one database's real schema, guards proposed."""
     database = Database(name, engine_for(policy.databases[name].url, name, folder))
     with database.connected(read_only=True) as connection:
         schema = database.schema(connection, policy)
         plan, problems = plan_and_problems(policy, name, schema, as_of)
         if plan is None:
             return problems
+        copied = any(name in settings.database for settings in policy.backups.values())
+        proposed = missing_guards(plan) if copied and policy.ledger.rows != "none" else ()
+        problems = (*problems, *problems_of_faults(policy, cautions=tuple(proposed)))
         with database_faults("looking for indexes", name), connection.begin():
             found = (*problems, *missing_indexes(connection, policy, plan))
     return tuple(sorted(found, key=lambda problem: (problem.line or 0, problem.message)))
