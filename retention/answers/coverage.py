@@ -12,6 +12,7 @@ from retention.databases.faults import database_faults
 from retention.databases.statements.sampling import sample_values
 from retention.errors import DatabaseFailure, PolicyError, Problem
 from retention.planning.coverage import Coverage, Finding, PersonalColumn, coverage_of
+from retention.planning.files import file_rules
 from retention.planning.make import plan_and_problems
 from retention.planning.not_personal import NotPersonal
 from retention.planning.personal import is_kept
@@ -128,6 +129,11 @@ def coverage_object(
             }
             for coverage in found
             for reference in coverage.references
+        ],
+        "files": [
+            {"rule": rule.name, "files": rule.pattern.text}
+            for rule in file_rules(asked.policy)
+            if rule.pattern is not None
         ],
         "faults": [finding_body(fault) | {"known": fault in known} for fault in faults],
         "gone": [finding_body(item) for item in gone],

@@ -16,6 +16,7 @@ from retention.planning.coverage import (
     State,
     evidence,
 )
+from retention.planning.files import file_rules
 
 _INDENT = "    "
 
@@ -27,9 +28,22 @@ def coverage_text(
     lines: list[str] = []
     for item in surveys:
         lines += [*_database(item.coverage, known, screen), ""]
+    lines += _files(asked, screen)
     faults = [fault for item in surveys for fault in item.coverage.findings()]
     lines += screen.wrapped(_summary(asked, surveys, faults, known), "")
     return "\n".join(lines)
+
+
+def _files(asked: Asked, screen: Screen) -> Iterator[str]:
+    """The rules over files: nobody looks into files, so what they hold is not judged."""
+    rules = [rule for rule in file_rules(asked.policy) if rule.pattern is not None]
+    if not rules:
+        return
+    yield from screen.wrapped("files", "")
+    for rule in rules:
+        assert rule.pattern is not None
+        yield from screen.wrapped(f"deleted by rules.{rule.name}: {rule.pattern.text}")
+    yield ""
 
 
 def _summary(
@@ -104,7 +118,8 @@ def _named(column: PersonalColumn) -> str:
     """A column of a fault, with what makes it look personal."""
     if column.seen == "values" and column.values is not None:
         return f"{column.name} ({evidence(column.values)})"
-    told = f"{column.name} ({column.meaning.value}{', by its type' * (column.seen == 'type')}"
+    how = {"type": ", by its type", "files": ", as a rule says"}.get(column.seen, "")
+    told = f"{column.name} ({column.meaning.value}{how}"
     return f"{told}; {evidence(column.values)})" if column.values is not None else f"{told})"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from retention.planning.check import ACTING, losing_tables, undecided
@@ -37,7 +37,10 @@ FAULTS = (State.SURVIVES, State.NEVER_ERASED, State.IN_NO_RULE)
 
 @dataclass(frozen=True, slots=True)
 class PersonalColumn:
-    """A column that looks personal: why (`seen`: name, type or values), and what becomes of it."""
+    """A column that looks personal, why, and what becomes of it.
+
+    `seen` is what gave it away: its name, type or values, or that `files` says it names a file.
+    """
 
     name: str
     meaning: Meaning
@@ -121,12 +124,14 @@ def coverage_of(policy: Policy, plan: Plan, vocabulary: Vocabulary, sampled: Sam
     reach = reach_of(policy, plan)
     tables = []
     for name, table in plan.schema.tables.items():
-        found = seen.get(name, {})
+        files = {owned.column for owned in plan.files_of(name)}
+        found = dict.fromkeys(files, (Meaning.FILE, "files")) | dict(seen.get(name, {}))
         columns = [
             _column(reach, declared, name, column, found.get(column), sampled.get((name, column)))
             for column in table.columns
             if column in found or (name, column) in sampled
         ]
+        columns = [_with_file(column) if column.name in files else column for column in columns]
         if columns:
             tables.append(PersonalTable(name, tuple(columns)))
     return Coverage(
@@ -158,6 +163,13 @@ def _column(
     rules = tuple(dict.fromkeys(taking.rule for taking in takings))
     told = [f"{item.words}, {item.gap}" if item.gap else item.words for item in takings]
     return PersonalColumn(column, *seen, state, rules, "; ".join(dict.fromkeys(told)), values)
+
+
+def _with_file(column: PersonalColumn) -> PersonalColumn:
+    """A column that names a file: the file goes as the name does, or stays as it does."""
+    if column.state not in (State.DELETED, State.MASKED):
+        return column
+    return replace(column, words=f"{column.words}, and the file with it")
 
 
 def _fate(reach: Reach, table: str, column: str) -> tuple[State, list[Taking]]:

@@ -32,6 +32,7 @@ class Meaning(StrEnum):
     POSITION = "position"
     PROFILE = "profile or work"
     TEXT = "free text"
+    FILE = "name of a file"
 
 
 Listed = tuple[tuple[Meaning, re.Pattern[str]], ...]

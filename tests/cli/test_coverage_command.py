@@ -419,6 +419,24 @@ def test_faults_read_as_they_did(tmp_path: Path) -> None:
     compare("coverage-baseline", (tmp_path / "known.json").read_text())
 
 
+def test_rules_over_files_and_columns_that_name_files_are_shown(tmp_path: Path) -> None:
+    """On the screen and as JSON; a rule over files belongs to no database."""
+    project = Project(tmp_path, f"sqlite:///{tmp_path / 'data.db'}")
+    project.sql("create table scans (id integer primary key, ref text, made_on date)")
+    project.policy(
+        '[rules.scans]\ntable = "scans"\nstart = "made_on"\ndelete_after = "1 year"\n'
+        '[rules.scans.files]\nref = "scans/{ref}"\n'
+        '[rules.dumps]\nfiles = "var/**/*.dmp"\nstart = "modified"\ndelete_after = "30 days"\n'
+    )
+    shown = project.run("coverage")
+    assert shown.code == 0
+    assert "deleted by rules.scans, and the file with it: ref" in shown.out
+    assert "files\n    deleted by rules.dumps: var/**/*.dmp\n" in shown.out
+    body = project.run("coverage", "--json").json
+    assert body["files"] == [{"rule": "dumps", "files": "var/**/*.dmp"}]
+    assert body["tables"][0]["columns"][0]["seen"] == "files"
+
+
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 

@@ -257,3 +257,23 @@ def test_an_entry_that_names_nothing_is_told_with_what_was_meant() -> None:
             [shop(), Schema("sqlite", {"custmers": Table("custmers", {}, ())}, ())]
         )
     )
+
+
+def test_a_column_that_names_a_file_counts_whatever_it_is_called() -> None:
+    """With its row, masked, or left in an anonymized row: then name and file survive."""
+    named = '[rules.l.files]\nblob_ref = "media/{blob_ref}"\n'
+    columns = {name: column(name) for name in ("id", "blob_ref", "seen_at")}
+    plain = Schema("sqlite", {"logins": Table("logins", columns, ("id",))}, ())
+    assert covered(rule("l", "logins", "seen_at"), schema=plain).tables == ()
+    (table,) = covered(rule("l", "logins", "seen_at") + named, schema=plain).tables
+    (found,) = table.columns
+    assert (found.name, found.meaning, found.seen) == ("blob_ref", Meaning.FILE, "files")
+    assert found.state.value == "deleted"
+    assert found.words == "deleted by rules.l, and the file with it"
+    masking = 'anonymize_after = "1 year"\n[rules.l.anonymize]\nseen_at = "null"\n'
+    left = covered(rule("l", "logins", "seen_at", masking) + named, schema=plain)
+    assert faults(left) == {"logins.blob_ref survives anonymization"}
+    masked = masking + 'blob_ref = "null"\n'
+    whole = covered(rule("l", "logins", "seen_at", masked) + named, schema=plain)
+    assert states(whole) == {"logins.blob_ref": "masked"}
+    assert faults(whole) == set()
