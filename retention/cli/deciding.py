@@ -157,7 +157,8 @@ def _body(place: str, count: StepCount, ruling: Ruling) -> dict[str, Any]:
     """One count as `plan` tells it, with what its limit would say."""
     from retention.reports.report import count_body
 
-    return count_body(place, count) | {"limit": ruling.refused or None, "portion": ruling.most}
+    body = count_body(place, count) | {"limit": ruling.refused or None, "portion": ruling.most}
+    return body | {"walk": count.walk.described if count.walk else None}
 
 
 def _taken(bodies: list[dict[str, Any]]) -> dict[str, int]:

@@ -9,9 +9,18 @@ from typing import Any
 
 def served(index: Any) -> tuple[str, ...]:
     """The columns that the index finds rows by, in their order, up to the first expression."""
+    return _columns(index, ("btree", "hash", "unique"))
+
+
+def ordered(index: Any) -> tuple[str, ...]:
+    """The columns by which the index keeps all rows in order, up to the first expression."""
+    return _columns(index, ("btree", "unique"))
+
+
+def _columns(index: Any, kinds: tuple[str, ...]) -> tuple[str, ...]:
     options = index.get("dialect_options", {})
     kind = str(index.get("type") or options.get("postgresql_using") or "btree").lower()
-    if _partial(index) or kind not in ("btree", "hash", "unique"):
+    if _partial(index) or kind not in kinds:
         return ()
     return tuple(itertools.takewhile(lambda name: name is not None, index["column_names"]))
 

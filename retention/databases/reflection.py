@@ -14,7 +14,7 @@ from sqlalchemy import types
 from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
 from retention.databases.partitions import folded_references, folded_tables, partitions_of
 from retention.databases.reflected_columns import column_of
-from retention.databases.reflected_indexes import partly_unique, plainly_unique, served
+from retention.databases.reflected_indexes import ordered, partly_unique, plainly_unique, served
 from retention.databases.sql import place_of_detached, row_of
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.detaching import value_faults
@@ -125,6 +125,7 @@ def _table(found: _Found, name: str) -> Table:
     uniques += [tuple(item["column_names"]) for item in listed if plainly_unique(item)]
     uniques += facts.unique.get(name, [])
     names = [item["name"] for item in columns]
+    key = tuple(found.keys.get(at, {}).get("constrained_columns") or ())
     return Table(
         found.prefix + name,
         {
@@ -136,7 +137,7 @@ def _table(found: _Found, name: str) -> Table:
             )
             for item in columns
         },
-        tuple(found.keys.get(at, {}).get("constrained_columns") or ()),
+        key,
         kind,
         found.schema if dialect == "postgresql" else None,
         name,
@@ -147,6 +148,7 @@ def _table(found: _Found, name: str) -> Table:
         facts.obstacles.get(name, ""),
         partly_unique(listed, facts.expressions.get(name, []), names),
         tuple(facts.checks.get(name, ())),
+        frozenset(columns[0] for columns in (key, *uniques, *map(ordered, listed)) if columns),
     )
 
 

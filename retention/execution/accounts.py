@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from retention.planning.plan import Step
+from retention.planning.walks import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class FileResult:
 class StepCount:
     """The rows of one step's table, sorted by outcome; `waiting`: for others of their unit.
 
-    `files`: where they are files.
+    `files`: where they are files. `walk`: how a run goes over the table, where something is due.
     """
 
     step: Step
@@ -57,6 +58,7 @@ class StepCount:
     rows: int = 0
     also: tuple[Also, ...] = ()
     files: FileCount | None = None
+    walk: Walk | None = None
 
     @property
     def leaving(self) -> int:
@@ -92,7 +94,11 @@ class StepResult:
 
 
 def step_count(
-    step: Step, outcomes: dict[str, int], rows: int, also: tuple[Also, ...]
+    step: Step,
+    outcomes: dict[str, int],
+    rows: int,
+    also: tuple[Also, ...],
+    walk: Walk | None = None,
 ) -> StepCount:
     """`kept:bookkeeping` and the like, as the database sorted them, into a StepCount."""
     named: dict[str, dict[str, int]] = {"kept": {}, "blocked": {}, "unless": {}}
@@ -114,4 +120,5 @@ def step_count(
         outcomes.get("waits:", 0),
         rows,
         also,
+        walk=walk,
     )

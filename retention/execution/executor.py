@@ -121,7 +121,7 @@ def _carry_out(
     work = Work(
         step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now, files
     )
-    walker = walker_for(plan.schema, step.table)
+    walker = walker_for(plan, opened.database.dialect, step, result.count.walk)
     started = time.monotonic()
     with database_faults(f"preparing {step.name}", opened.database.name):
         eraser.prepare(opened.connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retention.databases.database import Connection, Database
+from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
 from retention.databases.statements.counting import count_also, count_kept, count_outcomes
 from retention.databases.statements.kept_sets import gone_sets
@@ -18,10 +19,12 @@ def preview(database: Database, connection: Connection, plan: Plan) -> list[Step
             counts = []
             for index, step in enumerate(plan.steps):
                 also: tuple[Also, ...] = ()
+                walk, rows = None, totals[step.table]
                 if outcomes[index].get("due"):
                     found = count_also(connection, sets, index)
                     also = tuple(Also(*item) for item in found if item[2])
-                counts.append(step_count(step, outcomes[index], totals[step.table], also))
+                    walk = walk_of(connection, plan, database.dialect, step, rows)
+                counts.append(step_count(step, outcomes[index], rows, also, walk))
         return counts
 
 

@@ -79,6 +79,7 @@ class Table:
     """One table. `name` is how policies name it: with its schema where that is not the default.
 
     `partly_unique`: columns that a unique index reads which covers some rows only, or expressions.
+    `ordered`: columns with which an index begins that keeps every row in its order.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Table:
     obstacle: str = ""
     partly_unique: frozenset[str] = frozenset()
     checks: tuple[Check, ...] = ()
+    ordered: frozenset[str] = frozenset()
 
     @property
     def key(self) -> tuple[str, ...]:

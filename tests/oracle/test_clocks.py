@@ -21,8 +21,11 @@ from naive import Clock, Night, Path, Row, Rule, Stored
 from retention.cli.requests import silent_watch
 from retention.connections import engine_for
 from retention.databases.database import Database
+from retention.databases.erasing import walker
+from retention.databases.erasing.windows import KeyWalker
 from retention.databases.sql import row_of
 from retention.databases.state import put_hold
+from retention.databases.statements.clock_ranges import clock_range
 from retention.databases.statements.gone import GoneSets
 from retention.errors import PolicyError
 from retention.execution.accounts import StepResult
@@ -280,6 +283,11 @@ class Example:
     rows: list[Row] = field(default_factory=list)
 
     @property
+    def indexed(self) -> bool:
+        """An index on the first column: in half of the examples."""
+        return len(self.rows) % 2 == 0
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The clock columns: `a`, and perhaps `b`."""
         return ("a", "b")[: len(self.kinds)]
@@ -411,6 +419,15 @@ def _as_of(draw: st.DrawFn, term: Term, pivot: datetime, day: date) -> datetime:
     return (due + shift).replace(microsecond=0)
 
 
+@contextmanager
+def walking_by_index(size: int) -> Iterator[None]:
+    """Whatever share is due, a clock's index leads where there is one, `size` rows a window."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walker, "INDEX_SHARE", dict.fromkeys(walker.INDEX_SHARE, 1.0))
+        patch.setattr(KeyWalker.__init__, "__defaults__", (size, None))
+        yield
+
+
 def outcomes(bench: Bench, policy: Policy, as_of: datetime) -> dict[int, str]:
     """What the compiled decision says of each row."""
     with bench.planned(policy, as_of) as (connection, plan), connection.begin():
@@ -418,7 +435,14 @@ def outcomes(bench: Bench, policy: Policy, as_of: datetime) -> dict[int, str]:
         row = row_of(plan.schema.tables["t"])
         decision = GoneSets(plan, bench.database.dialect).predicates(0).outcome(step, row)
         query = sa.select(row.c["id"], decision)
-        return dict(connection.execute(query).fetchall())
+        found = dict(connection.execute(query).fetchall())
+        early = clock_range(plan, bench.database.dialect, step)
+        if early is not None:
+            within = set(
+                connection.execute(sa.select(row.c["id"]).where(early.holds(row))).scalars()
+            )
+            assert within >= {key for key, outcome in found.items() if outcome == "due"}
+        return found
 
 
 def build(bench: Bench, example: Example) -> Policy:
@@ -426,7 +450,8 @@ def build(bench: Bench, example: Example) -> Policy:
     columns = "id INTEGER PRIMARY KEY"
     for name, kind in zip("ab", example.kinds, strict=False):
         columns += f", {name} {TYPES[kind][bench.name]} NULL"
-    bench.build({"t": columns}, {"t": example.rows})
+    indexes = ["CREATE INDEX t_a ON t (a)"] if example.indexed else []
+    bench.build({"t": columns}, {"t": example.rows}, *indexes)
     return bench.policy(example.rule(), example.zone, example.tokens)
 
 
@@ -471,7 +496,8 @@ def check_clock(bench: Bench, example: Example) -> None:
         event(str(outcome))
     if not example.carried_out:
         return
-    bench.night(policy, example.as_of)
+    with walking_by_index(2 + len(example.rows) % 3):
+        bench.night(policy, example.as_of)
     left = {key for (key,) in bench.values("SELECT id FROM t")}
     assert left == {key for key, outcome in wanted.items() if outcome != "due"}
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from naive_pieces import Deletion, Key, Link, Row, Tally, World
 from test_clocks import Bench, bench_on
 
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.windows import KeyWalker
 from retention.databases.state import put_hold
 from retention.databases.statements.one_row import OneRow
@@ -26,7 +27,7 @@ from retention.databases.statements.one_row_asking import Place
 from retention.errors import PolicyError
 from retention.execution import executor
 from retention.execution.accounts import StepCount, StepResult
-from retention.planning.schema import Schema
+from retention.planning.plan import Plan, Step
 from retention.policies.policy import Policy
 
 SUITE = {"deadline": None, "derandomize": True, "database": None}
@@ -275,8 +276,8 @@ def check_run(bench: Bench, example: Example, policy: Policy) -> list[StepResult
     return results
 
 
-def _small_windows(size: int, schema: Schema, table: str) -> KeyWalker:
-    found = schema.tables[table]
+def _small_windows(size: int, plan: Plan, _: Dialect, step: Step, *more: object) -> KeyWalker:
+    found = plan.schema.tables[step.table]
     return KeyWalker(found, found.key, size)
 
 

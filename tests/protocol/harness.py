@@ -115,7 +115,7 @@ def _set_up(setting: Setting) -> None:
     from retention.execution import executor
     from retention.protocol import batch
 
-    windows.KeyWalker.__init__.__defaults__ = (setting.window,)
+    windows.KeyWalker.__init__.__defaults__ = (setting.window, None)
     windows.PageWalker.__init__.__defaults__ = (1,)
     executor._adapt = lambda *_: None
     if setting.hasty:

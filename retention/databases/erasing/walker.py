@@ -1,7 +1,10 @@
-"""Which way to walk a table, by engine and kind of table."""
+"""Which way to walk a table: by engine and kind of table, or by where the due rows are."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.windows import (
     KeyWalker,
     PageWalker,
@@ -9,12 +12,38 @@ from retention.databases.erasing.windows import (
     Walker,
     WholeWalker,
 )
+from retention.databases.sql import row_of
+from retention.databases.statements.clock_ranges import clock_range
+from retention.planning.plan import Plan, Step
 from retention.planning.schema import Schema, TableKind
+from retention.planning.walks import Walk
+
+INDEX_SHARE = {"postgresql": 0.02, "mysql": 0.1, "sqlite": 0.05}
+"""Up to which share of a table its rows are sought by the clock's index (docs/benchmarks.md)."""
 
 
-def walker_for(schema: Schema, table: str) -> Walker:
-    """PostgreSQL by heap pages, SQLite by rowid, MariaDB and partitioned tables by the key."""
-    found = schema.tables[table]
+def walk_of(connection: sa.Connection, plan: Plan, dialect: Dialect, step: Step, rows: int) -> Walk:
+    """By the index on the step's clock where it has one and finds few of the table's `rows`."""
+    found = clock_range(plan, dialect, step)
+    if found is not None and _apart(plan.schema, step.table):
+        most = int(rows * INDEX_SHARE[plan.schema.dialect])
+        table = row_of(plan.schema.tables[step.table])
+        if connection.execute(found.most(table, most + 1)).scalar_one() <= most:
+            return Walk(f"index on {found.column}", by_clock=True)
+    return Walk(_described(plan.schema, step.table))
+
+
+def walker_for(plan: Plan, dialect: Dialect, step: Step, walk: Walk | None = None) -> Walker:
+    """PostgreSQL by heap pages, SQLite by rowid, MariaDB and partitioned tables by the key.
+
+    Where `walk` says so, by the clock's index, rows of one time by what tells them apart.
+    """
+    schema, found = plan.schema, plan.schema.tables[step.table]
+    if walk is not None and walk.by_clock:
+        early = clock_range(plan, dialect, step)
+        assert early is not None
+        columns = dict.fromkeys((early.column, *_apart(schema, step.table)))
+        return KeyWalker(found, tuple(columns), within=early)
     if schema.dialect == "postgresql" and found.kind is not TableKind.PARTITIONED:
         return PageWalker(found)
     if schema.dialect == "sqlite" and found.row_address:
@@ -24,8 +53,24 @@ def walker_for(schema: Schema, table: str) -> Walker:
     return KeyWalker(found, found.key)
 
 
-def describe_walk(schema: Schema, table: str) -> str:
-    """How the table will be walked, for a person reading the plan."""
+def _apart(schema: Schema, name: str) -> tuple[str, ...]:
+    """What every index has beside its own columns, the rowid or the clustered key; else the key."""
+    table = schema.tables[name]
+    if schema.dialect == "sqlite" and table.row_address:
+        return (table.row_address,)
+    return table.key
+
+
+def ways_of(plan: Plan, dialect: Dialect, step: Step) -> str:
+    """How the table may be walked, for a person reading the statements of a plan."""
+    found = clock_range(plan, dialect, step)
+    usual = _described(plan.schema, step.table)
+    if found is None or not _apart(plan.schema, step.table):
+        return usual
+    return f"{usual}, or where little is due the index on {found.column}"
+
+
+def _described(schema: Schema, table: str) -> str:
     found = schema.tables[table]
     if schema.dialect == "postgresql" and found.kind is not TableKind.PARTITIONED:
         return "heap pages"

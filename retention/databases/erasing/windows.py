@@ -118,12 +118,19 @@ class Walker(Protocol):
 
 
 class KeyWalker:
-    """Windows of about `size` rows each, along a key's index."""
+    """Windows of about `size` rows each, along a key's index; `within`: only rows that lie in it."""
 
-    def __init__(self, table: Table, columns: tuple[str, ...], size: int = 2_000) -> None:
+    def __init__(
+        self,
+        table: Table,
+        columns: tuple[str, ...],
+        size: int = 2_000,
+        within: Window | None = None,
+    ) -> None:
         self.table = table
         self.columns = columns
         self.size = size
+        self.within = within
 
     def windows(self, connection: sa.Connection) -> Iterator[Window]:
         row = row_of(self.table)
@@ -131,12 +138,15 @@ class KeyWalker:
         low: tuple[object, ...] | None = None
         while True:
             query = sa.select(*keys).order_by(*keys).limit(1).offset(self.size - 1)
+            if self.within is not None:
+                query = query.where(self.within.holds(row))
             if low is not None:
                 query = query.where(after_key(row, self.columns, low))
             with connection.begin():
                 found = connection.execute(query).first()
             high = tuple(found) if found is not None else None
-            yield KeyWindow(self.columns, low, high)
+            window = KeyWindow(self.columns, low, high)
+            yield window if self.within is None else Both(window, self.within)
             if high is None:
                 return
             low = high

@@ -80,6 +80,20 @@ class ColumnClock:
             return self.dialect.ordered_text(self.value) < bind(day.isoformat())
         return self._less(Cutoff(_midnight(day), day))
 
+    def between(self, cutoff: Cutoff) -> list[Truth]:
+        """Plain comparisons that every start before `cutoff` passes, and an index serves; or none."""
+        if self.spec.form is ClockForm.TEXT:
+            return self._index_bounds(cutoff)
+        first = self.spec.earliest_plausible
+        if self.spec.form in UNITS:
+            if self.column.kind not in (ColumnKind.INTEGER, ColumnKind.DECIMAL):
+                return []
+            # a whole number is stored as one by such a column, text that looks like one as well
+            low, beyond = (self._ticks(moment) for moment in (_midnight(first), cutoff.instant))
+            return [self.value >= bind(low), self.value < bind(beyond)]
+        low_end = Cutoff(_midnight(first), first)
+        return [sa.not_(self._less(low_end)), self._less(cutoff)]
+
     def _index_bounds(self, cutoff: Cutoff) -> list[Truth]:
         """A wider, plain comparison that an index on text can serve."""
         if self.spec.form is not ClockForm.TEXT or self.dialect.name != "sqlite":
@@ -91,12 +105,14 @@ class ColumnClock:
         if form is ClockForm.DATE:
             return self.value < bind(cutoff.day)
         if form in UNITS:
-            unit = UNITS[form]
-            whole = ceil(_epoch_microseconds(cutoff.instant) * unit / 1_000_000)
-            return self._number() < bind(whole)
+            return self._number() < bind(self._ticks(cutoff.instant))
         if form is ClockForm.TEXT:
             return self._text_less(cutoff)
         return self.value < bind(self.dialect.instant(cutoff.instant, form, self.spec.stored_in))
+
+    def _ticks(self, moment: datetime) -> int:
+        """The first whole number that does not lie before the moment."""
+        return ceil(_epoch_microseconds(moment) * UNITS[self.spec.form] / 1_000_000)
 
     def _text_less(self, cutoff: Cutoff) -> Truth:
         naive = wall_time(cutoff.instant, self.spec.stored_in)

@@ -12,7 +12,7 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.dialects.mariadb import MariaDB
 from retention.databases.dialects.postgresql import PostgreSQL
 from retention.databases.dialects.sqlite import SQLite
-from retention.databases.erasing.walker import describe_walk
+from retention.databases.erasing.walker import ways_of
 from retention.databases.sql import row_of
 from retention.databases.statements.counting import outcome_query
 from retention.databases.statements.gone import GoneSets
@@ -36,7 +36,7 @@ def statements_of(plan: Plan) -> Iterator[str]:
         query = sa.select(*(row.c[name] for name in names)).where(
             Predicates(plan, dialect).doomed(step, row)
         )
-        yield f"-- {step.name}: {step.reason}; walks {describe_walk(plan.schema, step.table)}"
+        yield f"-- {step.name}: {step.reason}; walks {ways_of(plan, dialect, step)}"
         yield _text(query, renderer)
     for name in dict.fromkeys(step.table for step in plan.steps):
         yield f"-- the counts of {name}"

@@ -1,0 +1,68 @@
+"""The rows that an index on a step's clock finds: all that may be due, and few others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.sql import Row, Truth, all_of
+from retention.databases.statements.column_clock import ColumnClock
+from retention.planning.clocks import Choice, ClockColumn
+from retention.planning.plan import Plan, Step
+from retention.policies.calendar import Cutoff
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRange:
+    """Rows whose clock column lies where starts before `line` do; every row that is due is one."""
+
+    dialect: Dialect
+    clock: ClockColumn
+    plan: Plan
+    line: Cutoff
+
+    @property
+    def column(self) -> str:
+        """The clock's column."""
+        return self.clock.path.column
+
+    def holds(self, row: Row) -> Truth:
+        """TRUE for those rows; plain comparisons with constants."""
+        return all_of(*self._bounds(row))
+
+    def _bounds(self, row: Row) -> list[Truth]:
+        column = self.plan.schema.tables[self.clock.path.table].columns[self.column]
+        value = ColumnClock(self.dialect, row.c[self.column], column, self.clock)
+        return value.between(self.line)
+
+    def most(self, row: sa.TableClause, limit: int) -> sa.Select[Any]:
+        """How many rows they are, counted up to `limit`."""
+        some = sa.select(row.c[self.column]).where(self.holds(row)).limit(limit).subquery()
+        return sa.select(sa.func.count()).select_from(some)
+
+
+def clock_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
+    """The range of a step whose one clock column, of the row itself, leads an index; else None."""
+    line, clock = _line(step), step.clock
+    if line is None or clock is None or clock.choice is Choice.ALL or len(clock.columns) != 1:
+        return None
+    (column,) = clock.columns
+    table = plan.schema.tables[step.table]
+    if not column.path.is_own or column.event or column.path.column not in table.ordered:
+        return None
+    found = ClockRange(dialect, column, plan, line)
+    return found if found._bounds(sa.table("t", sa.column(found.column))) else None
+
+
+def _line(step: Step) -> Cutoff | None:
+    """The line before which every start lies that the step may take; None where others may be."""
+    deadlines = [deadline for deadline in (step.deadline, step.early) if deadline]
+    if step.when is not None or step.early_when is not None or step.unit is not None:
+        return None
+    lines = [deadline.latest for deadline in deadlines if deadline.latest is not None]
+    if not lines:
+        return None
+    return Cutoff(max(line.instant for line in lines), max(line.day for line in lines))
