@@ -17,11 +17,11 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed
-	$(BIN)/pip install --quiet -e '.[postgresql,mariadb,test]'
+	$(BIN)/pip install --quiet -e '.[postgresql,mariadb,lake,test]'
 	touch $@
 
 $(VENV)/linted: $(VENV)/installed
-	$(BIN)/pip install --quiet -e '.[postgresql,mariadb,test,lint]'
+	$(BIN)/pip install --quiet -e '.[postgresql,mariadb,lake,test,lint]'
 	touch $@
 
 demo: $(VENV)/installed

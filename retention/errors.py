@@ -3,6 +3,7 @@
     RetentionError                1  some rule or database failed, the others finished
     ├── DatabaseFailure           1  a database refused a statement (SQLSTATE and constraint only)
     ├── FileFailure               1  a folder or an object store refused (its code only)
+    ├── LakeFailure               1  a lake table could not be read or changed
     ├── UsageError                2  the command line is wrong
     ├── PolicyError               2  policies.toml is wrong; carries every fault at once
     ├── SchemaError               2  the database does not fit the policy
@@ -65,6 +66,16 @@ class DatabaseFailure(RetentionError):
 
 class FileFailure(RetentionError):
     """A folder or an object store refused; the system's code only, never a path of a file."""
+
+
+class LakeFailure(RetentionError):
+    """A lake table could not be read or changed; `conflict` where another writer was faster."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, conflict: bool = False) -> None:
+        super().__init__(message)
+        self.conflict = conflict
 
 
 class UsageError(RetentionError):

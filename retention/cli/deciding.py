@@ -25,6 +25,7 @@ from retention.errors import GRAVEST_FIRST, PolicyError, Problem, RetentionError
 if TYPE_CHECKING:
     from retention.execution.accounts import StepCount
     from retention.execution.limits import Ruling
+    from retention.scheduler.dry_run import Preview
 
 RuleOption = Annotated[
     list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")
@@ -45,6 +46,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     for name in context.policy.databases:
         problems += _problems(context, name)
     problems += _file_problems(context)
+    problems += _lake_problems(context)
     errors = [problem for problem in problems if problem.severity == "error"]
     if json:
         console.json_object(_check_object(context.file, problems))
@@ -99,6 +101,12 @@ def _file_problems(context: Context) -> tuple[Problem, ...]:
     return *faults, *warnings_here(context.policy, context.folder)
 
 
+def _lake_problems(context: Context) -> tuple[Problem, ...]:
+    from retention.scheduler.lake_night import lake_faults
+
+    return lake_faults(context.policy, context.folder, now())
+
+
 def plan(
     rule: RuleOption = None,
     at: Annotated[str | None, typer.Option("--at", help="As of this instant or day.")] = None,
@@ -109,9 +117,10 @@ def plan(
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.cli.shown import plan_text
     from retention.planning.files import FILES
-    from retention.reports.report import floor_bodies, plan_object
+    from retention.reports.report import plan_object
     from retention.scheduler.dry_run import copies_then, counts_only
     from retention.scheduler.file_night import file_counts
+    from retention.scheduler.lake_night import lake_counts
 
     context = load(config)
     request = request_for(context, instant(at, context.policy, future=True), rule)
@@ -126,10 +135,7 @@ def plan(
         if sql:
             _print_sql(found.plan)
             continue
-        counted = zip(found.counts, found.rulings, strict=True)
-        bodies += [_body(name, count, ruling) for count, ruling in counted]
-        floors = floor_bodies(found.plan, found.kept)
-        bodies += [body for body in floors if not rule or body["rule"] in rule]
+        bodies += _bodies(name, found, rule)
         notes += found.notes
     for name, of_files in file_counts(request) if not sql else ():
         if isinstance(of_files, RetentionError):
@@ -137,6 +143,13 @@ def plan(
             codes.append(of_files.exit_code)
             continue
         bodies.append(_body(FILES, *of_files))
+    for address, of_lake in lake_counts(request) if not sql else ():
+        if isinstance(of_lake, RetentionError):
+            notes.append(str(of_lake))
+            codes.append(of_lake.exit_code)
+            continue
+        bodies += _bodies(address, of_lake, rule)
+        notes += of_lake.notes
     copies = (
         []
         if sql
@@ -151,6 +164,16 @@ def plan(
         console.message(note)
     if codes:
         raise typer.Exit(gravest([code for code in codes if code in GRAVEST_FIRST]))
+
+
+def _bodies(place: str, found: Preview, rules: list[str] | None) -> list[dict[str, Any]]:
+    """The counts of one database, and what its floors keep."""
+    from retention.reports.report import floor_bodies
+
+    counted = zip(found.counts, found.rulings, strict=True)
+    bodies = [_body(place, count, ruling) for count, ruling in counted]
+    floors = floor_bodies(found.plan, found.kept)
+    return bodies + [body for body in floors if not rules or body["rule"] in rules]
 
 
 def _body(place: str, count: StepCount, ruling: Ruling) -> dict[str, Any]:

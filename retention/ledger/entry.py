@@ -208,6 +208,7 @@ class Intent:
     `sequence` counts the database's batches from 1; `counts` are rows by table; `token_digest` is
     what `token_digest()` gives for the batch's tokens, None without tokens; after `deadline` the
     batch may no longer commit. `sealed_sha256` is the digest of the sealed paths of the rows' files.
+    `version`: of a lake table, the one that the batch is decided on.
     """
 
     database_id: str
@@ -223,12 +224,15 @@ class Intent:
     deadline: datetime
     files: int = 0
     sealed_sha256: str | None = None
+    version: int | None = None
 
     def to_body(self) -> dict[str, JSON]:
         """The intent as the body of an entry."""
         owned = {"files": self.files, "sealed_sha256": self.sealed_sha256} if self.files else {}
+        decided = {} if self.version is None else {"version": self.version}
         return {
             **owned,
+            **decided,
             "database_id": self.database_id,
             "sequence": self.sequence,
             "run_id": self.run_id,
@@ -261,6 +265,7 @@ class Intent:
                 deadline=read_stamp(_as(str, body["deadline"])),
                 files=_as(int, body.get("files", 0)),
                 sealed_sha256=_text(body.get("sealed_sha256")),
+                version=None if body.get("version") is None else _as(int, body["version"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(

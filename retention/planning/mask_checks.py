@@ -35,7 +35,7 @@ _TEMPORAL = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ)
 _NUMERIC = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
 _EMPTIED = (ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.ARRAY, ColumnKind.BINARY)
 _ONE_VALUE = (Null, Empty, Constant, JsonConstant)
-_SINGLE = {"postgresql": ("REAL",), "mysql": ("FLOAT",), "sqlite": ()}
+_SINGLE = {"postgresql": ("REAL",), "mysql": ("FLOAT",), "sqlite": (), "datafusion": ("float",)}
 _WIDTHS = {
     ColumnKind.UUID: 36,
     ColumnKind.DATE: 10,

@@ -16,6 +16,7 @@ from retention.errors import PolicyError, Problem
 from retention.policies.backups import BackupSettings, backup_faults
 from retention.policies.file_patterns import NameDate
 from retention.policies.file_rules import file_rule_faults
+from retention.policies.lake_tables import lake_rule_faults
 from retention.policies.periods import Periods, StatuteId
 from retention.policies.policy import (
     Coverage,
@@ -239,7 +240,7 @@ def rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
         yield "protects", "protects belongs to keep_at_least"
     yield from _idle_keys(rule, acts=any(ends))
     yield from _statute_faults(policy, rule)
-    yield from _database_faults(policy, rule)
+    yield from lake_rule_faults(rule) if rule.of_lake else _database_faults(policy, rule)
 
 
 def _idle_keys(rule: Rule, *, acts: bool) -> Iterator[tuple[str, str]]:

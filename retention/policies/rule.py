@@ -19,6 +19,7 @@ from pydantic import (
 
 from retention.policies.file_patterns import FilePattern
 from retention.policies.file_templates import Files, FileTemplate, parse_files
+from retention.policies.lake_tables import is_lake
 from retention.policies.masking import Mask, parse_mask
 from retention.policies.periods import Periods, parse_ceiling, parse_periods
 from retention.policies.removal import Removal, parse_removal
@@ -250,6 +251,11 @@ class Rule(BaseModel):
     def pattern(self) -> FilePattern | None:
         """Which files the rule is about; None for a rule about rows."""
         return self.files if isinstance(self.files, FilePattern) else None
+
+    @property
+    def of_lake(self) -> bool:
+        """TRUE for a rule about a lake table."""
+        return is_lake(self.table)
 
     @property
     def about(self) -> str:

@@ -2,7 +2,7 @@
 
 For each database of the policy: open it, settle what an earlier run left, plan, count, ask the
 limits, carry out what is allowed, write down what became of every rule, and count again. Then the
-same for the rules over files, and a look for what was erased in the copies of the databases.
+same for the rules over files and lake tables, and a look for what was erased in the copies.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from retention.policies.policy import Policy
 from retention.protocol.opening import Opened, open_for_work
 from retention.reports.report import step_body
 from retention.scheduler.file_night import file_night, row_files
+from retention.scheduler.lake_night import lake_night
 from retention.scheduler.request import DatabaseNight, Night, Request, key_folder, ledger_of
 from retention.scheduler.run_names import holder, new_run_id
 from retention.scheduler.timing import due_rules
@@ -53,6 +54,7 @@ def nightly(request: Request) -> Night:
     for name in request.policy.databases:
         night.databases.append(one_database(request, ledger, night.run_id, name, chosen))
     night.databases += file_night(request, ledger, night.run_id, chosen)
+    night.databases += lake_night(request, ledger, night.run_id, chosen)
     if request.watch.stopping():
         night.interrupted = request.watch.interruption()
     else:

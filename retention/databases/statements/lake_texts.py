@@ -1,0 +1,86 @@
+"""What a plan asks of a lake table, as text: counts, predicates, masks. No connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.datafusion import DataFusion, text_of
+from retention.databases.sql import Expression, all_of, is_true, row_of
+from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.counting import outcome_query
+from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.rows import all_alive
+from retention.planning.conditions import Condition
+from retention.planning.plan import Floor, Plan, Step
+
+_DIALECT = DataFusion()
+ROWS = "lake_rows"
+"""The name under which statements know the rows of a lake table."""
+
+
+def outcomes_text(plan: Plan, table: str) -> tuple[list[int], str]:
+    """The steps on the table, and the query that sorts its rows under each of them, counted."""
+    indexes, query = outcome_query(GoneSets(plan, _DIALECT), table)
+    return indexes, text_of(query)
+
+
+def doomed_text(plan: Plan, step: Step) -> str:
+    """The predicate of the rows that the step takes."""
+    row = row_of(plan.schema.tables[step.table])
+    return text_of(is_true(Predicates(plan, _DIALECT).doomed(step, row)))
+
+
+def masks_text(plan: Plan, step: Step) -> dict[str, str]:
+    """What each masked column becomes."""
+    row = row_of(plan.schema.tables[step.table])
+    values = Predicates(plan, _DIALECT).new_values(step.masks, row)
+    return {name: text_of(value) for name, value in values.items()}
+
+
+def count_text(predicate: str = "true") -> str:
+    """How many rows there are for which a predicate holds."""
+    return f'SELECT count(*) AS "rows" FROM "{ROWS}" WHERE {predicate}'
+
+
+def kept_text(plan: Plan, floor: Floor) -> str:
+    """How many rows a floor keeps now."""
+    row = row_of(plan.schema.tables[floor.table])
+    return count_text(text_of(all_of(Predicates(plan, _DIALECT).holding(floor, row))))
+
+
+def sample_text(column: str, most: int) -> str:
+    """The first values of a column, as they are stored."""
+    quoted = column.replace('"', '""')
+    return f'SELECT "{quoted}" AS "value" FROM "{ROWS}" WHERE "{quoted}" IS NOT NULL LIMIT {most}'
+
+
+class Asked(StrEnum):
+    """How a condition that a person wrote is meant: what an unknown result counts as."""
+
+    SELECTS = "where"
+    STOPS = "unless"
+    HOLDS = "when"
+
+
+def scan_text(
+    plan: Plan, table: str, columns: Sequence[str], asked: Sequence[tuple[Asked, Condition]]
+) -> str:
+    """Every row: these columns as text, and whether each of the conditions holds."""
+    row = row_of(plan.schema.tables[table])
+    conditions = ConditionSql(_DIALECT, plan.schema, all_alive)
+    found: list[Expression] = [_DIALECT.as_text(row.c[name]) for name in columns]
+    for way, condition in asked:
+        match way:
+            case Asked.SELECTS:
+                found.append(is_true(all_of(conditions.selects(row, condition))))
+            case Asked.STOPS:
+                found.append(conditions.stops(row, condition))
+            case Asked.HOLDS:
+                found.append(conditions.holds(row, condition))
+    found = found or [sa.literal_column("1")]
+    labelled = (item.label(f"column_{at}") for at, item in enumerate(found))
+    return text_of(sa.select(*labelled).select_from(row))

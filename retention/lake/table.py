@@ -1,0 +1,198 @@
+"""One lake table, through `deltalake`: its columns, its rows by SQL, one commit for each change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retention.errors import LakeFailure, UsageError
+from retention.planning.schema import Check, Column, ColumnKind, Table
+from retention.policies.lake_tables import place_of
+
+ROWS = "lake_rows"
+"""The name under which statements know the rows."""
+
+_KINDS = {
+    "string": ColumnKind.TEXT,
+    "boolean": ColumnKind.BOOLEAN,
+    "binary": ColumnKind.BINARY,
+    "date": ColumnKind.DATE,
+    "timestamp": ColumnKind.TIMESTAMPTZ,
+    "timestamp_ntz": ColumnKind.TIMESTAMP,
+    "float": ColumnKind.FLOAT,
+    "double": ColumnKind.FLOAT,
+}
+_WHOLE = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+_DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
+_CONSTRAINT = "delta.constraints."
+_APPEND_ONLY = (
+    "is append-only (delta.appendOnly = true), so nothing in it may be deleted or masked; nothing "
+    "can be done before its owner changes that"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit of ours carries: `app` and `sequence` are its marker, `notes` are for people."""
+
+    app: str
+    sequence: int
+    notes: Mapping[str, str]
+
+
+class LakeTable:
+    """A lake table at one version; `refresh` moves it to the newest. Raises LakeFailure."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address = address
+        self.uri = uri_of(address, folder)
+        library = delta_library()
+        with_faults = _Faults(address, "opened")
+        with with_faults:
+            self._table = library.DeltaTable(self.uri)
+
+    @property
+    def id(self) -> str:
+        """The id that the table has had since it was made."""
+        return str(self._table.metadata().id)
+
+    @property
+    def version(self) -> int:
+        """The version that is read."""
+        return int(self._table.version())
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The table's properties as they were set; those left alone are not in it."""
+        return {str(key): str(value) for key, value in self._table.metadata().configuration.items()}
+
+    @property
+    def partition_columns(self) -> tuple[str, ...]:
+        """The columns whose values are written into the names of folders and into the log."""
+        return tuple(self._table.metadata().partition_columns)
+
+    def marker(self, app: str) -> int:
+        """The last sequence that was committed under that name, 0 where none was."""
+        found = self._table.transaction_version(app)
+        return 0 if found is None else int(found)
+
+    def refresh(self) -> None:
+        """Go to the newest version."""
+        with _Faults(self.address, "read"):
+            self._table.update_incremental()
+
+    def schema(self) -> Table:
+        """The table's columns as rules know them."""
+        columns = {field.name: _column(field) for field in self._table.schema().fields}
+        settings = self.settings
+        checks = tuple(
+            Check(key.removeprefix(_CONSTRAINT), text)
+            for key, text in settings.items()
+            if key.startswith(_CONSTRAINT)
+        )
+        closed = settings.get("delta.appendOnly", "").lower() == "true"
+        return Table(
+            self.address,
+            columns,
+            (),
+            bare_name=ROWS,
+            checks=checks,
+            obstacle=_APPEND_ONLY if closed else "",
+        )
+
+    def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """The answer to a query over ROWS, a piece at a time."""
+        library = delta_library()
+        with _Faults(self.address, "read"):
+            answer = library.QueryBuilder().register(ROWS, self._table).execute(query)
+            for batch in answer:
+                yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+    def count(self, query: str) -> int:
+        """The one whole number that a query answers."""
+        return int(next(self.rows(query))[0])
+
+    def delete(self, predicate: str, commit: Commit) -> None:
+        """Delete the rows for which the predicate holds, in one commit."""
+        with _Faults(self.address, "changed"):
+            self._table.delete(predicate, commit_properties=_properties(commit))
+
+    def update(self, values: Mapping[str, str], predicate: str, commit: Commit) -> None:
+        """Set columns of the rows for which the predicate holds, in one commit."""
+        with _Faults(self.address, "changed"):
+            self._table.update(
+                dict(values), predicate=predicate, commit_properties=_properties(commit)
+            )
+
+
+def uri_of(address: str, folder: Path) -> str:
+    """The address as `deltalake` takes it; a relative folder lies beside the policy."""
+    try:
+        scheme, path = place_of(address)
+    except ValueError as fault:
+        raise UsageError(f'"{address}": {fault}') from fault
+    return f"{scheme}://{path}" if scheme else str((folder / path).resolve())
+
+
+def delta_library() -> Any:
+    """`deltalake`, imported when the first lake table is met: it takes a tenth of a second."""
+    try:
+        import deltalake
+    except ModuleNotFoundError as fault:
+        raise UsageError(
+            "a lake table needs the library deltalake, which is not installed; "
+            "pip install 'retention[lake]'"
+        ) from fault
+    return deltalake
+
+
+def _properties(commit: Commit) -> Any:
+    library = delta_library()
+    marker = library.Transaction(commit.app, commit.sequence)
+    return library.CommitProperties(custom_metadata=dict(commit.notes), app_transactions=[marker])
+
+
+def _column(field: Any) -> Column:
+    name = getattr(field.type, "type", None)
+    kind_text = name if isinstance(name, str) else "nested"
+    if kind_text in _WHOLE:
+        most = 2 ** (_WHOLE[kind_text] - 1)
+        whole = (-most, most - 1)
+        return Column(field.name, ColumnKind.INTEGER, kind_text, field.nullable, whole=whole)
+    if found := _DECIMAL.fullmatch(kind_text):
+        most = 10 ** (int(found[1]) - int(found[2]))
+        whole = (1 - most, most - 1)
+        return Column(field.name, ColumnKind.DECIMAL, kind_text, field.nullable, whole=whole)
+    kind = _KINDS.get(kind_text, ColumnKind.OTHER)
+    return Column(field.name, kind, kind_text, field.nullable)
+
+
+class _Faults:
+    """The library's errors as ours; their text may quote values, so only their kind is told."""
+
+    def __init__(self, address: str, what: str) -> None:
+        self.address = address
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None or not isinstance(error, Exception) or isinstance(error, LakeFailure):
+            return
+        name = type(error).__name__
+        conflict = name == "CommitFailedError"
+        if name == "TableNotFoundError":
+            told = "there is no Delta table here; nothing was done. Correct the address"
+        elif name == "DeltaProtocolError":
+            told = (
+                f"could not be {self.what}: it uses features that deltalake does not know ({name})"
+            )
+        elif conflict:
+            told = "another writer changed the same rows meanwhile; the next run tries again"
+        else:
+            told = f"could not be {self.what} ({name})"
+        raise LakeFailure(f"{self.address}: {told}", conflict=conflict) from error

@@ -1,0 +1,115 @@
+"""The part of a night that belongs to lake tables: each is a place of its own, as a database is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from retention.errors import Problem, RetentionError
+from retention.execution.accounts import StepCount
+from retention.execution.executor import Orders
+from retention.execution.lake import (
+    count_lake,
+    execute_lake,
+    in_one_commit,
+    kept_in_lake,
+    lake_schema_of,
+)
+from retention.execution.lake_recount import recount_lake
+from retention.execution.limits import Ruling, rule_on
+from retention.lake.table import LakeTable
+from retention.ledger.entry import Kind
+from retention.ledger.store import Ledger
+from retention.planning.lake import lake_addresses, lake_plan, lake_problems
+from retention.planning.plan import Plan
+from retention.policies.policy import Policy
+from retention.protocol.lake_batch import OpenedLake, open_lake
+from retention.scheduler.dry_run import Preview
+from retention.scheduler.request import DatabaseNight, Request, key_folder
+
+
+def lake_night(
+    request: Request, ledger: Ledger, run_id: str, chosen: frozenset[str]
+) -> list[DatabaseNight]:
+    """Every chosen rule over lake tables; an error stops its table, not the others."""
+    found = []
+    for address in lake_addresses(request.policy):
+        if not request.watch.stopping():
+            found.append(_one_table(request, ledger, run_id, address, chosen))
+    return found
+
+
+def _one_table(
+    request: Request, ledger: Ledger, run_id: str, address: str, chosen: frozenset[str]
+) -> DatabaseNight:
+    night = DatabaseNight(address)
+    keys = key_folder(request.policy, request.folder)
+    try:
+        with keys.locked(f"lake-{hashlib.sha256(address.encode()).hexdigest()[:16]}"):
+            table = LakeTable(address, request.folder)
+            opened = open_lake(table, ledger, request.now)
+            night.notes += opened.notes
+            night.plan = _plan(request, table, chosen)
+            counts, rulings = _counted(request, table, night.plan)
+            rows = request.policy.ledger.rows
+            orders = Orders(run_id, rows, keys, request.now, request.watch)
+            execute_lake(opened, night.plan, counts, rulings, orders, night.results)
+            night.recount = recount_lake(table, request.policy, night.plan, night.results)
+            _written_down(opened, request, run_id, night)
+    except RetentionError as error:
+        night.error = error
+    return night
+
+
+def _plan(request: Request, table: LakeTable, chosen: frozenset[str]) -> Plan:
+    schema = lake_schema_of(table, request.policy)
+    plan = lake_plan(request.policy, schema, request.as_of, request.file)
+    return plan.without(set(request.policy.rules) - chosen)
+
+
+def _counted(
+    request: Request, table: LakeTable, plan: Plan
+) -> tuple[list[StepCount], list[Ruling]]:
+    counts = count_lake(table, plan)
+    allowed = request.allowed
+    return counts, [
+        in_one_commit(count, rule_on(count, allowed.get(count.step.rule))) for count in counts
+    ]
+
+
+def _written_down(opened: OpenedLake, request: Request, run_id: str, night: DatabaseNight) -> None:
+    table_id = opened.table.id
+    write = partial(opened.ledger.append, run_id=run_id, database_id=table_id, durable=False)
+    for result in night.results:
+        if result.refused or result.failed:
+            kind = Kind.RULE_REFUSED if result.refused else Kind.RULE_FAILED
+            body = {"rule": result.count.step.rule, "why": result.refused or result.failed}
+            write(kind, request.now(), body=body)
+    if night.recount is not None:
+        write(Kind.RECOUNT, request.now(), body=night.recount.body())
+
+
+def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionError]]:
+    """The dry run of every lake table. Writes nothing."""
+    for address in lake_addresses(request.policy):
+        try:
+            table = LakeTable(address, request.folder)
+            chosen = request.rules or frozenset(request.policy.rules)
+            plan = _plan(request, table, chosen)
+            counts, rulings = _counted(request, table, plan)
+            kept = kept_in_lake(table, plan)
+            yield address, Preview(plan, counts, rulings, kept, list(plan.warnings))
+        except RetentionError as error:
+            yield address, error
+
+
+def lake_faults(policy: Policy, folder: Path, as_of: datetime) -> tuple[Problem, ...]:
+    """Faults and warnings of the rules over lake tables, against the real tables."""
+    found: list[Problem] = []
+    for address in lake_addresses(policy):
+        schema = lake_schema_of(LakeTable(address, folder), policy)
+        found += lake_problems(policy, schema, as_of)[1]
+    return tuple(found)
