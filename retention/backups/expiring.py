@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from retention.backups import borg, files, pgbackrest, restic
+from retention.backups import borg, files, lake_versions, pgbackrest, restic
 from retention.backups.copy import BackupCopy, Inventory, horizons
 from retention.backups.inventory import Place
 from retention.connections import expand
@@ -51,7 +51,7 @@ def _needed(copies: Iterable[BackupCopy], stay: set[str]) -> set[str]:
     return reached
 
 
-def remove(place: Place, copies: list[BackupCopy]) -> None:
+def remove(place: Place, copies: list[BackupCopy], as_of: datetime) -> None:
     """Remove copies so that nothing of them stays in the store; ListingFailed where it cannot."""
     settings, ids = place.settings, [copy.id for copy in copies]
     match settings.kind:
@@ -62,6 +62,8 @@ def remove(place: Place, copies: list[BackupCopy]) -> None:
             restic.remove(place.environment, ids)
         case "borg":
             borg.remove(place.environment, ids)
+        case "lake":
+            lake_versions.clear_up(place.lake, as_of)
         case "pgbackrest":
             pgbackrest.remove(place.environment, settings.stanza or "", _heads(copies))
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from retention.backups import borg, command, files, pgbackrest, restic
+from retention.backups import borg, command, files, lake_versions, pgbackrest, restic
 from retention.backups.contents import Content
 from retention.backups.copy import BackupCopy, Inventory, missing_links
 from retention.backups.tools import ListingFailed
 from retention.connections import engine_for, expand, sqlite_file
-from retention.errors import UsageError
+from retention.errors import LakeFailure, UsageError
+from retention.lake.table import LakeTable, app_of
 from retention.policies.backups import BackupSettings
 from retention.policies.calendar import Stage, Term
 from retention.policies.policy import Policy
@@ -38,6 +39,7 @@ class Place:
     folder: Path
     ids: Ids
     known: Read
+    ledger_id: str = ""
 
     @property
     def settings(self) -> BackupSettings:
@@ -50,6 +52,12 @@ class Place:
         if keep is None or moment is None:
             return None
         return Term((Stage(keep),), self.policy.timezone).due_at(moment)
+
+    @property
+    def lake(self) -> LakeTable:
+        """The table whose versions the set is. Raises LakeFailure or UsageError."""
+        (address,) = self.settings.database
+        return LakeTable(address, self.folder)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,8 +74,8 @@ def listing(place: Place, observed_at: datetime) -> Listing:
     """List the copies of a set. What cannot be relied on is said so in it, and nothing raised."""
     found = Listing(Inventory((), False, observed_at))
     try:
-        copies = [_with_end(place, copy) for copy in _copies(place, found.read)]
-    except (ListingFailed, UsageError) as failure:
+        copies = [_with_end(place, copy) for copy in _copies(place, found.read, observed_at)]
+    except (ListingFailed, LakeFailure, UsageError) as failure:
         found.inventory = Inventory((), False, observed_at, str(failure))
         return found
     why = _not_whole(copies)
@@ -91,7 +99,7 @@ def _with_end(place: Place, copy: BackupCopy) -> BackupCopy:
     return replace(copy, expires_at=place.keeps_until(copy.finished))
 
 
-def _copies(place: Place, read: dict[str, Content]) -> list[BackupCopy]:
+def _copies(place: Place, read: dict[str, Content], observed_at: datetime) -> list[BackupCopy]:
     settings = place.settings
     match settings.kind:
         case "files":
@@ -104,6 +112,8 @@ def _copies(place: Place, read: dict[str, Content]) -> list[BackupCopy]:
             return pgbackrest.listed(place.environment, settings.stanza or "")
         case "command":
             return command.listed(settings.command or [], place.environment, place.ids)
+        case "lake":
+            return lake_versions.listed(place.lake, app_of(place.ledger_id), observed_at)
         case "declared":
             raise ListingFailed("nobody lists what is only declared")
 

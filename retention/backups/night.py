@@ -99,7 +99,7 @@ def place_of(policy: Policy, folder: Path, ledger: Ledger, name: str) -> Place:
     for database_id, database in ledger.databases().items():
         ids[database] = ids.get(database, frozenset()) | {database_id}
     known = Records(ledger).read_before(name) if policy.backups[name].kind == "files" else {}
-    return Place(name, policy, folder, ids, known)
+    return Place(name, policy, folder, ids, known, ledger.ledger_id)
 
 
 def _listed(work: Work, records: Records, place: Place) -> Listing:
@@ -111,7 +111,7 @@ def _listed(work: Work, records: Records, place: Place) -> Listing:
         return found
     records.expiring(place.name, [copy.id for copy in gone], work.now())
     try:
-        remove(place, gone)
+        remove(place, gone, work.as_of)
     except ListingFailed as failure:
         again = listing(replace(place, known={**place.known, **_read(found)}), work.as_of)
         why = again.inventory.why_incomplete or f"copies past their time are still there: {failure}"

@@ -10,9 +10,11 @@ from pathlib import Path
 from retention.backups.copy import BackupCopy, Dirty, Inventory, horizons
 from retention.backups.expiring import doomed
 from retention.backups.inventory import Place, listing
+from retention.backups.lake_versions import kept_by
 from retention.backups.night import dirty_copies, place_of
 from retention.backups.purge import APART, Obligation, State, advanced, by_declaration
 from retention.backups.records import Records
+from retention.errors import RetentionError
 from retention.ledger.store import Ledger
 from retention.policies.policy import Policy
 
@@ -107,7 +109,17 @@ def _later(duty: Obligation, inventory: Inventory, asked: Asked) -> Obligation:
 
 def _gone_by(place: Place, inventory: Inventory, asked: Asked) -> datetime | None:
     """When the rows that go at `as_of` are gone from the last copy: all that are there hold them."""
+    if place.settings.kind == "lake":
+        return _versions_gone(place, asked.as_of)
     newest = place.keeps_until(asked.as_of) if asked.as_of > asked.present else None
     ends = [*horizons(inventory.copies).values(), *([newest] if newest else [])]
     known = [end for end in ends if end is not None]
     return max(known) if known and len(known) == len(ends) else None
+
+
+def _versions_gone(place: Place, as_of: datetime) -> datetime | None:
+    """When neither an old file nor the log of a lake table has what goes at `as_of`."""
+    try:
+        return kept_by(place.lake).until(as_of)
+    except RetentionError:
+        return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from retention.errors import LakeFailure, UsageError
 from retention.planning.schema import Check, Column, ColumnKind, Table
@@ -126,6 +127,28 @@ class LakeTable:
             self._table.update(
                 dict(values), predicate=predicate, commit_properties=_properties(commit)
             )
+
+    def paths(self) -> frozenset[str]:
+        """The data files that the version uses, relative to the table's folder."""
+        with _Faults(self.address, "read"):
+            found = self._table.get_add_actions(flatten=True)
+            return frozenset(unquote(str(path)) for path in found.column("path").to_pylist())
+
+    def vacuum(self) -> None:
+        """Remove every file that no version younger than the table's own retention needs."""
+        with _Faults(self.address, "vacuumed"):
+            self._table.vacuum(dry_run=False, enforce_retention_duration=True, full=True)
+
+    def clean_log(self) -> None:
+        """Write a checkpoint, and remove commits older than the table's own log retention."""
+        with _Faults(self.address, "cleaned"):
+            self._table.create_checkpoint()
+            self._table.cleanup_metadata()
+
+
+def app_of(ledger_id: str) -> str:
+    """The name of a ledger's batches in the tables that it writes to."""
+    return f"retention:{ledger_id}"
 
 
 def uri_of(address: str, folder: Path) -> str:

@@ -35,11 +35,6 @@ _MASKS = (
 )
 
 
-def lake_addresses(policy: Policy) -> tuple[str, ...]:
-    """The lake tables that rules name, in the order of the file."""
-    return tuple(dict.fromkeys(rule.table for rule in policy.rules.values() if rule.of_lake))
-
-
 def over(policy: Policy, address: str) -> Policy:
     """The policy as far as it speaks of one lake table, which is its only database."""
     rules = {

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from retention.policies.lake_tables import is_lake
 from retention.policies.period import Period, parse_period
 from retention.policies.rule import STRICT
 
-BackupKind = Literal["files", "restic", "borg", "pgbackrest", "command", "declared"]
+BackupKind = Literal["files", "restic", "borg", "pgbackrest", "command", "lake", "declared"]
 
 _NEEDS: dict[str, str] = {
     "files": "path",
@@ -19,6 +20,7 @@ _NEEDS: dict[str, str] = {
     "borg": "repository",
     "pgbackrest": "stanza",
     "command": "command",
+    "lake": "database",
     "declared": "keep",
 }
 _ALSO: dict[str, frozenset[str]] = {
@@ -27,6 +29,7 @@ _ALSO: dict[str, frozenset[str]] = {
     "borg": frozenset({"only", "takes", "environment", "expire"}),
     "pgbackrest": frozenset({"environment", "expire"}),
     "command": frozenset({"environment"}),
+    "lake": frozenset({"expire"}),
     "declared": frozenset(),
 }
 _SPECIAL = (
@@ -105,9 +108,15 @@ def backup_faults(
 ) -> Iterator[tuple[str, str]]:
     """What a set of backups gets wrong by itself: (key, sentence)."""
     kind, written = settings.kind, settings.model_fields_set
+    if kind == "lake":
+        yield from _lake_faults(settings)
     for name in settings.database:
-        if name not in databases:
-            known = ", ".join(sorted(databases))
+        if name in databases:
+            continue
+        known = ", ".join(sorted(databases))
+        if is_lake(name):
+            yield "database", f"no rule is about the table {name}; known: {known}"
+        else:
             yield "database", f"there is no [databases.{name}]; known: {known}"
     needed = _NEEDS[kind]
     if needed not in written:
@@ -115,7 +124,35 @@ def backup_faults(
     for key in _SPECIAL:
         if key in written and key != needed and key not in _ALSO[kind]:
             yield key, f'kind = "{kind}" has no use for {key}'
-    if settings.expire and (settings.keep is None or settings.keep.forever):
+    if kind != "lake" and settings.expire and (settings.keep is None or settings.keep.forever):
         yield "expire", 'expire removes what is past `keep`: write keep, such as "35 days"'
     if "keep_last" in written and not settings.expire:
         yield "keep_last", "keep_last says what expire must leave; write expire = true, or neither"
+
+
+def _lake_faults(settings: BackupSettings) -> Iterator[tuple[str, str]]:
+    if len(settings.database) != 1 or not is_lake(settings.database[0]):
+        yield "database", 'kind = "lake" is about one lake table: write its address, delta://…'
+    for key in ("keep", "keep_last"):
+        if key in settings.model_fields_set:
+            yield (
+                key,
+                "a lake table says itself how long it keeps old versions: set its properties "
+                "delta.deletedFileRetentionDuration and delta.logRetentionDuration",
+            )
+
+
+def with_versions(
+    backups: Mapping[str, BackupSettings], tables: Collection[str]
+) -> dict[str, BackupSettings]:
+    """The sets of the file, and one for the old versions of each lake table.
+
+    Such a set is called by the address of its table, whatever its section is called: what is owed
+    to it stays the same when somebody writes a section for it, or takes it out.
+    """
+    written = {it.database[0]: it for it in backups.values() if it.kind == "lake"}
+    versions = {
+        address: written.get(address, BackupSettings(database=(address,), kind="lake"))
+        for address in tables
+    }
+    return {name: it for name, it in backups.items() if it.kind != "lake"} | versions

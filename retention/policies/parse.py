@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from retention.errors import PolicyError, Problem
-from retention.policies.backups import BackupSettings, backup_faults
+from retention.policies.backups import BackupSettings, backup_faults, with_versions
 from retention.policies.file_patterns import NameDate
 from retention.policies.file_rules import file_rule_faults
 from retention.policies.lake_tables import lake_rule_faults
@@ -81,7 +81,7 @@ def parse_policy(
         problems += tuple(_faults_beside(document, fault, positions))
     if problems:
         raise PolicyError(file, tuple(sorted(problems, key=lambda found: found.line or 0)))
-    return policy
+    return policy.model_copy(update={"backups": with_versions(policy.backups, policy.lake_tables)})
 
 
 def _faults_beside(
@@ -180,7 +180,7 @@ def _faults(policy: Policy) -> Iterator[tuple[Path, str]]:
             yield ("statutes", name, "period"), str(fault)
     yield from _promise_faults(policy)
     for name, backups in policy.backups.items():
-        for key, message in backup_faults(backups, policy.databases):
+        for key, message in backup_faults(backups, [*policy.databases, *policy.lake_tables]):
             yield ("backups", name, key), message
     for rule in policy.rules.values():
         for key, message in rule_faults(policy, rule):

@@ -228,6 +228,11 @@ class Policy(BaseModel):
         return data
 
     @property
+    def lake_tables(self) -> list[str]:
+        """The addresses of the lake tables that rules name, in the order of the file."""
+        return list(dict.fromkeys(rule.table for rule in self.rules.values() if rule.of_lake))
+
+    @property
     def financial_years(self) -> FinancialYears:
         """The controller's financial years; ValueError where they are written wrong."""
         written = self.financial_year_starts

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention.errors import IntegrityError, LakeFailure
-from retention.lake.table import Commit, LakeTable
+from retention.lake.table import Commit, LakeTable, app_of
 from retention.ledger.entry import Intent, Kind
 from retention.ledger.settling import MarkerState, Outcome, settle
 from retention.ledger.store import Ledger
@@ -35,7 +35,7 @@ class OpenedLake:
     @property
     def app(self) -> str:
         """Under which name the marker stands in the table."""
-        return app_of(self.ledger)
+        return app_of(self.ledger.ledger_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,10 @@ class LakeWork:
     now: Clock
 
 
-def app_of(ledger: Ledger) -> str:
-    """The name of a ledger's batches in the tables that it writes to."""
-    return f"retention:{ledger.ledger_id}"
-
-
 def open_lake(table: LakeTable, ledger: Ledger, now: Clock) -> OpenedLake:
     """Settle what a killed run left open. Raises IntegrityError where the ledger is behind."""
     _enrolled(table, ledger, now)
-    marker = table.marker(app_of(ledger))
+    marker = table.marker(app_of(ledger.ledger_id))
     state = ledger.state_of(table.id)
     head = state.hash_of(marker) or ""
     verdict = settle(MarkerState(ledger.ledger_id, table.id, marker, marker, head), state)

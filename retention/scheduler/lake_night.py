@@ -23,7 +23,7 @@ from retention.execution.limits import Ruling, rule_on
 from retention.lake.table import LakeTable
 from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
-from retention.planning.lake import lake_addresses, lake_plan, lake_problems
+from retention.planning.lake import lake_plan, lake_problems
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.protocol.lake_batch import OpenedLake, open_lake
@@ -36,7 +36,7 @@ def lake_night(
 ) -> list[DatabaseNight]:
     """Every chosen rule over lake tables; an error stops its table, not the others."""
     found = []
-    for address in lake_addresses(request.policy):
+    for address in request.policy.lake_tables:
         if not request.watch.stopping():
             found.append(_one_table(request, ledger, run_id, address, chosen))
     return found
@@ -94,7 +94,7 @@ def _written_down(opened: OpenedLake, request: Request, run_id: str, night: Data
 
 def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionError]]:
     """The dry run of every lake table. Writes nothing."""
-    for address in lake_addresses(request.policy):
+    for address in request.policy.lake_tables:
         try:
             table = LakeTable(address, request.folder)
             chosen = request.rules or frozenset(request.policy.rules)
@@ -109,7 +109,7 @@ def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionErro
 def lake_faults(policy: Policy, folder: Path, as_of: datetime) -> tuple[Problem, ...]:
     """Faults and warnings of the rules over lake tables, against the real tables."""
     found: list[Problem] = []
-    for address in lake_addresses(policy):
+    for address in policy.lake_tables:
         schema = lake_schema_of(LakeTable(address, folder), policy)
         found += lake_problems(policy, schema, as_of)[1]
     return tuple(found)
