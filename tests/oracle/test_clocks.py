@@ -323,7 +323,7 @@ class Example:
         """Text in which nothing but a declaration could tell that it counts seconds is read as text."""
         kind = self.kinds["ab".index(name)]
         told = self.declared or any(
-            str(row[name]).isdigit() and int(row[name]) for row in self.rows
+            str(row[name]).isdigit() and int(row[name]) >= 10**7 for row in self.rows
         )
         counts = kind == "epoch" or (kind == "digits" and told)
         return Stored(self.unit if counts else "time", self.stored_in)
