@@ -20,6 +20,7 @@ row values, so it stays in ``__cause__`` and never reaches a person, a log or a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class PolicyError(RetentionError):
         self.problems = problems
         super().__init__("\n".join(problem.render(file) for problem in problems))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error comes back whole from the process where it was found."""
+        return type(self), (self.file, self.problems)
+
 
 class SchemaError(RetentionError):
     """The database is not what the policy needs."""
@@ -131,6 +136,10 @@ class Interrupted(RetentionError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As for PolicyError."""
+        return type(self), (str(self), self.exit_code - 128)
 
 
 GRAVEST_FIRST = (4, 3, 1, 2, 74, 5, 75)

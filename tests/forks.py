@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
@@ -49,7 +50,7 @@ def command(
     with tempfile.TemporaryDirectory() as streams:
         out, err = Path(streams, "out"), Path(streams, "err")
         child = FORKS.Process(
-            target=_work, args=(arguments, folder, out, err, dict(environment or {}))
+            target=work, args=(arguments, folder, out, err, dict(environment or {}))
         )
         child.start()
         child.join(timeout)
@@ -63,15 +64,18 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _work(
+def work(
     arguments: list[str], folder: Path, out: Path, err: Path, environment: dict[str, str]
 ) -> None:
+    """The command line in a child: its own streams, folder and environment."""
     for descriptor, path in ((1, out), (2, err)):
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(target, descriptor)
         os.close(target)
     os.chdir(folder)
     os.environ.update(environment)
+    # workers of the program import its main module anew; without this that were pytest
+    sys.modules["__main__"] = ModuleType("__main__")
     sys.argv = ["retention", *arguments]
     from retention.cli.app import main
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retention.cli.context import Context, now
 from retention.errors import Interrupted, UsageError
@@ -22,6 +22,7 @@ def request_for(
     watch: Watch | None = None,
     everything: bool = False,
     allowed: Mapping[str, int] | None = None,
+    jobs: int = 1,
 ) -> Request:
     """The Request behind plan, run and serve; UsageError for a rule that does not exist."""
     from retention.scheduler.nightly import Request
@@ -37,6 +38,7 @@ def request_for(
         frozenset(rules or ()),
         everything,
         allowed or {},
+        jobs,
     )
 
 
@@ -50,13 +52,9 @@ def known_rules(context: Context, names: list[str]) -> None:
 
 def silent_watch() -> Watch:
     """Nobody watches and nothing interrupts: a dry run, or a test."""
-    from retention.execution.executor import Watch
+    from retention.execution.executor import Watch, unseen
 
-    return Watch(_nobody, lambda: False, _never)
-
-
-def _nobody(*_: Any) -> None:
-    return None
+    return Watch(unseen, lambda: False, _never)
 
 
 def _never() -> Interrupted:

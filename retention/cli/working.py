@@ -47,6 +47,10 @@ def run(
             "--allow", metavar="RULE=COUNT", help="Let this rule pass its limit once, up to COUNT."
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", min=1, metavar="N", help="Work on so many databases side by side."),
+    ] = 1,
     json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -58,13 +62,14 @@ def run(
     context = load(config)
     as_of = instant(at, context.policy, future=False)
     allowed = dict(allowance(text) for text in allow or ())
-    with stop_signals() as signals, _progress() as advanced:
+    with stop_signals() as signals, _progress() as (advanced, finished):
         from retention.execution.executor import Watch
 
-        watch = Watch(advanced, *signals)
-        night = nightly(
-            request_for(context, as_of, rule, watch=watch, everything=all_, allowed=allowed)
+        watch = Watch(advanced, *signals, finished)
+        request = request_for(
+            context, as_of, rule, watch=watch, everything=all_, allowed=allowed, jobs=jobs
         )
+        night = nightly(request)
     body = run_body(ledger_of(context.policy, context.folder), night.run_id)
     if json:
         console.json_object(body)
@@ -87,9 +92,9 @@ def allowance(text: str) -> tuple[str, int]:
 
 @contextmanager
 def _progress() -> Iterator[Any]:
-    """A live bar per rule on a terminal; nothing under cron or in a pipe."""
+    """A live bar per rule on a terminal, or one of databases; nothing under cron or in a pipe."""
     if not console.is_terminal():
-        yield lambda *_: None
+        yield (lambda *_: None), (lambda *_: None)
         return
     from rich.console import Console
     from rich.progress import (
@@ -111,15 +116,21 @@ def _progress() -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, Any] = {}
 
-        def advanced(step: Step, done: int, due: int) -> None:
-            if step.name not in tasks:
-                name = Text(console.sanitized(step.name)).plain
-                tasks[step.name] = bars.add_task(name, total=due, rate="")
-            task = tasks[step.name]
+        def moved(name: str, done: int, of: int) -> None:
+            if name not in tasks:
+                told = Text(console.sanitized(name)).plain
+                tasks[name] = bars.add_task(told, total=of, rate="")
+            task = tasks[name]
             speed = bars.tasks[task].speed or 0
             bars.update(task, completed=done, rate=f"{speed:,.0f}/s")
 
-        yield advanced
+        def advanced(step: Step, done: int, due: int) -> None:
+            moved(step.name, done, due)
+
+        def finished(done: int, of: int) -> None:
+            moved("databases", done, of)
+
+        yield advanced, finished
 
 
 def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -165,12 +165,10 @@ class Database:
             with self._file_lock():
                 yield
             return
-        number = int.from_bytes(
-            hashlib.sha256(f"retention {self.name}".encode()).digest()[:8], "big"
-        )
         if self.dialect.name == "postgresql":
-            query = f"SELECT pg_try_advisory_lock({number - 2**63})"
-            release = f"SELECT pg_advisory_unlock({number - 2**63})"
+            # of this database, whatever name or policy it is worked on under
+            query = f"SELECT pg_try_advisory_lock({_RUN_LOCK})"
+            release = f"SELECT pg_advisory_unlock({_RUN_LOCK})"
         else:
             query = "SELECT GET_LOCK(CONCAT('retention-', MD5(DATABASE())), 0)"
             release = "SELECT RELEASE_LOCK(CONCAT('retention-', MD5(DATABASE())))"
@@ -206,6 +204,7 @@ class Database:
             os.close(descriptor)
 
 
+_RUN_LOCK = int.from_bytes(hashlib.sha256(b"retention").digest()[:8], "big") - 2**63
 _PLACE = (
     "SELECT system_identifier FROM pg_control_system()",
     "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",

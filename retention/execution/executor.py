@@ -27,13 +27,21 @@ LOCK_TARGET = 0.25
 SMALLEST, LARGEST = 16, 65_536
 
 
+def unseen(*_: object) -> None:
+    """Progress that nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a run tells and asks while it works: progress, and whether a signal wants it to stop."""
+    """What a run tells and asks while it works: progress, and whether a signal wants it to stop.
+
+    Where databases are worked on side by side, `finished` tells how many of how many are done.
+    """
 
     advanced: Callable[[Step, int, int], None]
     stopping: Callable[[], bool]
     interruption: Callable[[], Interrupted]
+    finished: Callable[[int, int], None] = unseen
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class FileLedger:
         """Make the table of sealed paths in a ledger that was made before there was one."""
         if not self._is_ready():
             with writing(self.engine, "no table was made") as connection:
+                queries.lock_head(connection)
                 tables.file.create(connection, checkfirst=True)
 
     def _is_ready(self) -> bool:

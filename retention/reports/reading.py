@@ -48,7 +48,7 @@ def run_body(ledger: Ledger, run_id: str | None) -> dict[str, Any]:
     body["files"] = finished.get("files") or {}
     body["notes"] = finished.get("notes") or []
     body["copies"] = copies_of(ledger, found)
-    body["recount"] = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.RECOUNT})]
+    body["recount"] = _recounts(ledger, found.run_id, body["rules"])
     again = [dict(entry.body) for entry in ledger.entries(found.run_id, {Kind.REAPPLIED})]
     if again:
         body["reapplied"] = again
@@ -93,6 +93,16 @@ def _committed(ledger: Ledger, run_id: str) -> list[dict[str, Any]]:
     return [
         {"rule": rule, "table": table, **counts} for (rule, table), counts in sorted(sums.items())
     ]
+
+
+def _recounts(ledger: Ledger, run_id: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The recount of each database, in the order of its rules, whichever was done first."""
+    bodies = [dict(entry.body) for entry in ledger.entries(run_id, {Kind.RECOUNT})]
+    order = list(dict.fromkeys(rule.get("database") for rule in rules))
+    return sorted(
+        bodies,
+        key=lambda body: order.index(body["database"]) if body["database"] in order else len(order),
+    )
 
 
 _COUNTED = ("restricted", "remembered", "detached")

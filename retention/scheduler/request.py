@@ -24,7 +24,10 @@ from retention.protocol.row_files import RowFilesDone
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a night: the policy, the instant, and what a person said on top."""
+    """What is asked of a night: the policy, the instant, and what a person said on top.
+
+    `jobs`: how many databases are worked on side by side.
+    """
 
     policy: Policy
     folder: Path
@@ -35,6 +38,7 @@ class Request:
     rules: frozenset[str] = frozenset()
     everything: bool = False
     allowed: Mapping[str, int] = field(default_factory=dict)
+    jobs: int = 1
 
 
 @dataclass(slots=True)

@@ -220,7 +220,7 @@ def one_compiler() -> Iterator[None]:
         return engine
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retention.scheduler.nightly.engine_for", engine_sharing)
+        patch.setattr("retention.scheduler.one_database.engine_for", engine_sharing)
         gc.disable()
         try:
             yield

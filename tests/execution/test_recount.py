@@ -22,7 +22,7 @@ from retention.planning.plan import Companions, Plan
 from retention.policies.parse import parse_policy
 from retention.reports.html import render
 from retention.reports.reading import run_body
-from retention.scheduler import nightly as nights
+from retention.scheduler import one_database as nights
 from retention.scheduler.nightly import Night, Request, ledger_of, nightly
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
