@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from retention.planning.files import FILES
+
 Body = Mapping[str, Any]
 
 
@@ -17,13 +19,28 @@ def summary(bodies: Iterable[Body]) -> str:
     references = sum(len(body["references"]) for body in found)
     parts = [_many(len({(step["rule"], step["action"]) for step in steps}), "rule")]
     parts += [_many(references, "reference")] if references else []
-    looked = f"{' and '.join(parts)}, {_many(sum(step['looked'] for step in steps), 'row')} "
+    looked = f"{' and '.join(parts)}, {' and '.join(_things(found))} "
     left = sum(len(body["findings"]) for body in found)
     if left:
         return f"{looked}looked at again: something was left behind"
     if any(body["failed"] for body in found):
         return f"{looked}looked at again, not all that should have been"
     return f"{looked}looked at again: nothing left behind"
+
+
+def _things(bodies: list[Body]) -> Iterator[str]:
+    """How many rows were looked at, and how many files."""
+    sums = {"row": 0, "file": 0}
+    for body in bodies:
+        sums[_thing(body)] += sum(step["looked"] for step in body["steps"])
+    if sums["row"] or not sums["file"]:
+        yield _many(sums["row"], "row")
+    if sums["file"]:
+        yield _many(sums["file"], "file")
+
+
+def _thing(body: Body) -> str:
+    return "file" if body["database"] == FILES else "row"
 
 
 def alarms(bodies: Iterable[Body]) -> list[str]:
@@ -41,7 +58,7 @@ def _alarms(body: Body) -> Iterator[str]:
         rows, table = found["rows"], found["table"]
         if found["fault"] == "due":
             yield (
-                f"{_many(rows, 'row')} of {table} {_be(rows)} still there, due under "
+                f"{_many(rows, _thing(body))} of {table} {_be(rows)} still there, due under "
                 f"{found['rule']} and stopped by nothing"
             )
         elif found["fault"] == "unmasked":
@@ -65,7 +82,8 @@ def _remarks(body: Body) -> Iterator[str]:
             partly = " to its end" if step["looked"] else " again"
             yield f"{name} was not looked at{partly}: {step['skipped']}"
         elif step["looked"] < step["rows"]:
-            yield f"{name}: {step['looked']:,} of {_many(step['rows'], 'row')} were looked at"
+            count = _many(step["rows"], _thing(body))
+            yield f"{name}: {step['looked']:,} of {count} were looked at"
         if step["freed"]:
             yield (
                 f"{name}: {_many(step['freed'], 'row')} became due by what this run itself did; "

@@ -11,6 +11,8 @@ from retention.execution.accounts import StepCount, StepResult
 from retention.execution.executor import Orders
 from retention.execution.files import FilesDue, remove_due
 from retention.execution.limits import Ruling, rule_on
+from retention.execution.recounting.left_files import recount_files
+from retention.execution.recounting.verdict import Recount
 from retention.files.found import Place
 from retention.files.places import LOCAL, check_address, open_place
 from retention.ledger.entry import Kind
@@ -42,10 +44,15 @@ def file_night(
         with keys.locked(FILES):
             place_of = partial(_place_of, request.folder)
             night.notes += settle_files(files, keys, run_id, request.now, place_of)
+            night.recount = Recount(FILES)
             for step in steps:
                 if not request.watch.stopping():
-                    night.results.append(_one_rule(request, files, step, orders))
-                    _written_down(ledger, request, run_id, night.results[-1])
+                    result = _one_rule(request, files, step, orders, night.recount)
+                    night.results.append(result)
+                    _written_down(ledger, request, run_id, result)
+            if night.recount.steps:
+                body = night.recount.body()
+                ledger.append(Kind.RECOUNT, request.now(), run_id=run_id, body=body, durable=False)
     except RetentionError as error:
         night.error = error
     return [night]
@@ -76,12 +83,16 @@ def _open(folder: Path, scheme: str, root: str) -> Place:
     return open_place(scheme, root, folder)
 
 
-def _one_rule(request: Request, files: FileLedger, step: FileStep, orders: Orders) -> StepResult:
+def _one_rule(
+    request: Request, files: FileLedger, step: FileStep, orders: Orders, recount: Recount
+) -> StepResult:
     try:
         due = _due(request.folder, step)
         count = due.count()
         ruling = rule_on(count, request.allowed.get(step.step.rule))
-        return remove_due(files, due, count, ruling, orders, request.as_of)
+        result = remove_due(files, due, count, ruling, orders, request.as_of)
+        recount_files(request.policy, step, due.place, (result, ruling), recount)
+        return result
     except RetentionError as error:
         return StepResult(StepCount(step.step), failed=str(error))
 
