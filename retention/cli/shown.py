@@ -173,6 +173,8 @@ def _also(body: Body, key: str) -> list[str]:
         for also in body["also"]
         if also.get(key)
     ]
+    if count := body.get("files_with_rows"):
+        parts.append(f"{count:,} {'file' if count == 1 else 'files'} named by rows")
     return wrapped(f"with them: {', '.join(parts)}") if parts else []
 
 

@@ -41,7 +41,8 @@ class FileResult:
 class StepCount:
     """The rows of one step's table, sorted by outcome; `waiting`: for others of their unit.
 
-    `files`: where they are files. `walk`: how a run goes over the table, where something is due.
+    `files`: where they are files. `owned`: how many files go with rows; None: nobody counted.
+    `walk`: how a run goes over the table, where something is due.
     """
 
     step: Step
@@ -59,6 +60,7 @@ class StepCount:
     also: tuple[Also, ...] = ()
     files: FileCount | None = None
     walk: Walk | None = None
+    owned: int | None = None
 
     @property
     def leaving(self) -> int:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
 from retention.databases.statements.counting import count_also, count_kept, count_outcomes
+from retention.databases.statements.counting_files import count_files
 from retention.databases.statements.kept_sets import gone_sets
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.planning.plan import Plan
 
 
-def preview(database: Database, connection: Connection, plan: Plan) -> list[StepCount]:
-    """One count per step of the plan, in the order in which they would run."""
+def preview(
+    database: Database, connection: Connection, plan: Plan, *, files: bool = False
+) -> list[StepCount]:
+    """One count per step of the plan, in the order in which they would run.
+
+    `files`: those that rows on their way out name are counted, too, which a run need not know.
+    """
     with database_faults("counting", database.name), connection.begin():
         with gone_sets(connection, plan, database.dialect) as sets:
             outcomes, totals = count_outcomes(connection, sets)
@@ -24,7 +32,10 @@ def preview(database: Database, connection: Connection, plan: Plan) -> list[Step
                     found = count_also(connection, sets, index)
                     also = tuple(Also(*item) for item in found if item[2])
                     walk = walk_of(connection, plan, database.dialect, step, rows)
-                counts.append(step_count(step, outcomes[index], rows, also, walk))
+                count = step_count(step, outcomes[index], rows, also, walk)
+                if files and count.due and (plan.files_gone(step) or plan.files_masked(step)):
+                    count = replace(count, owned=count_files(connection, sets, index))
+                counts.append(count)
         return counts
 
 

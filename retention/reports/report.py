@@ -58,6 +58,8 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
         ],
     }
+    if count.owned is not None:
+        body["files_with_rows"] = count.owned
     if count.files is not None:
         body["files"] = {
             "bytes_due": count.files.bytes,

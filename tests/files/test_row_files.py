@@ -87,6 +87,22 @@ def media(project: Project) -> Path:
     return root
 
 
+def test_names_that_differ_in_case_or_blanks_are_different_files(
+    project: Project, media: Path
+) -> None:
+    """Whatever the column's collation: all of one batch go, and one that a row still names stays."""
+    avatars = {21: (OLD, "Two.png"), 22: (OLD, "two.png"), 23: (OLD, "Kept.png")}
+    avatars |= {24: (YOUNG, "kept.png"), 25: (YOUNG, "Kept.png"), 26: (YOUNG, "KEPT.png")}
+    for key, (closed, avatar) in avatars.items():
+        project.sql(f"insert into users values ({key}, 'N', '{avatar}', '{closed}')")
+        put(media / "avatars" / avatar)
+    plan = project.plan("2026-06-01")
+    assert plan["users delete"]["files_with_rows"] == 6 + 2
+    assert night(project)["exit_code"] == 0
+    left = {name for name in there(media) if name.casefold().endswith(("/two.png", "/kept.png"))}
+    assert left == {"avatars/Kept.png", "avatars/kept.png", "avatars/KEPT.png"}
+
+
 def test_files_go_with_their_rows(project: Project, media: Path) -> None:
     """Deleted, masked and along with a parent; shared and unsafe names stay, and are counted.
 
@@ -98,6 +114,8 @@ def test_files_go_with_their_rows(project: Project, media: Path) -> None:
     assert plan["users delete"]["due"] == len(GONE)
     stops = plan["users delete"]["unless"]
     assert stops == {"unsafe file name in avatar": 1, "unsafe file name in path": 1}
+    named = [plan[f"users {action}"]["files_with_rows"] for action in ("delete", "anonymize")]
+    assert named == [6, 3], "those removed, and the one that is not there"
     body = night(project)
     assert body["exit_code"] == 0, body
     assert body["recount"][0]["findings"] == []

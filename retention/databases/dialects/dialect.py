@@ -43,6 +43,10 @@ class Dialect:
         """Text compared character by character, whatever the column's collation."""
         return value
 
+    def to_the_letter(self, text: Expression) -> Expression:
+        """Text under a collation in which only the same letters are equal, last blanks included."""
+        return self.ordered_text(text)
+
     def is_pseudonym(self, text: Expression) -> Truth:
         """TRUE where the text has the form of a token of ours, to the letter."""
         raise NotImplementedError

@@ -27,6 +27,9 @@ class MariaDB(MariaDBMasks):
     def as_text(self, value: Expression) -> Expression:
         return sa.cast(value, sa.CHAR())
 
+    def to_the_letter(self, text: Expression) -> Expression:
+        return sa.cast(text, mysql.CHAR(charset="utf8mb4")).collate("utf8mb4_nopad_bin")
+
     def as_integer(self, digits: Expression) -> Expression:
         return sa.cast(digits, mysql.INTEGER())
 

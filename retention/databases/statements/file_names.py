@@ -40,8 +40,9 @@ def unsafe_name(dialect: Dialect, owned: OwnedFile, row: Row) -> Truth:
 
 
 def file_columns(dialect: Dialect, owned: OwnedFile, row: Row) -> list[Expression]:
-    """What the template reads, as text."""
-    return [dialect.as_text(row.c[name]) for name in owned.template.fields]
+    """What the template reads, as text: 'A.png' and 'a.png' are two files for any collation."""
+    texts = (dialect.as_text(row.c[name]) for name in owned.template.fields)
+    return [dialect.to_the_letter(text) for text in texts]
 
 
 def names_in(dialect: Dialect, owned: OwnedFile, rows: Row, where: Truth) -> sa.Select[Any]:
