@@ -54,6 +54,8 @@ def forecast(
     from retention.answers.charts import forecast_text
     from retention.answers.forecast import Asked, forecast_object
     from retention.answers.forecast import forecast as forecast_of
+    from retention.answers.forecast_files import forecast_of_files
+    from retention.planning.files import file_rules
 
     context = load(config)
     known_rules(context, rule or [])
@@ -66,6 +68,14 @@ def forecast(
                 outlooks += forecast_of(database, connection, asked)
         except RetentionError as error:
             notes.append(str(error))
+            codes.append(error.exit_code)
+    for found in file_rules(context.policy):
+        if rule and found.name not in rule:
+            continue
+        try:
+            outlooks.append(forecast_of_files(asked, context.folder, found.name))
+        except RetentionError as error:
+            notes.append(f"{found.name}: {error}")
             codes.append(error.exit_code)
     if json:
         console.json_object(forecast_object(asked, outlooks, notes))
