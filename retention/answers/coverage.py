@@ -11,8 +11,11 @@ from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.statements.sampling import sample_values
 from retention.errors import DatabaseFailure, PolicyError, Problem
+from retention.execution.lake import lake_schema_of, sample_lake
+from retention.lake.table import LakeTable
 from retention.planning.coverage import Coverage, Finding, PersonalColumn, coverage_of
 from retention.planning.files import file_rules
+from retention.planning.lake import lake_plan, over
 from retention.planning.make import plan_and_problems
 from retention.planning.not_personal import NotPersonal
 from retention.planning.personal import is_kept
@@ -58,6 +61,19 @@ def survey(database: Database, connection: Connection, asked: Asked) -> Survey:
         raise PolicyError(asked.file, tuple(faults or errors))
     sampled, unread = _sampled(database, connection, schema) if asked.sample else ({}, ())
     return Survey(coverage_of(asked.policy, plan, asked.vocabulary, sampled), schema, unread)
+
+
+def lake_survey(table: LakeTable, asked: Asked) -> Survey:
+    """The coverage of one lake table that rules name; values of its texts where they are asked for.
+
+    Raises PolicyError for every fault of its rules, LakeFailure where it cannot be read.
+    """
+    schema = lake_schema_of(table, asked.policy)
+    plan = lake_plan(asked.policy, schema, asked.as_of, asked.file)
+    policy = over(asked.policy, table.address)
+    kinds = sample_lake(table) if asked.sample else {}
+    sampled = {(table.address, name): kind for name, kind in kinds.items()}
+    return Survey(coverage_of(policy, plan, asked.vocabulary, sampled), schema)
 
 
 def _sampled(

@@ -95,6 +95,9 @@ def on_databases_of(old: Policy, new: Policy) -> tuple[Policy, list[str]]:
     default = next(iter(old.databases)) if len(old.databases) == 1 else ""
     rules, notes = {}, []
     for name, rule in old.rules.items():
+        if rule.of_lake:
+            rules[name] = rule
+            continue
         place = rule.database or default
         place = renamed.get(place, place)
         if place in new.databases:

@@ -70,7 +70,8 @@ def coverage(
 
 def _surveys(context: Context, asked: Asked) -> tuple[list[Survey], list[str], list[int]]:
     """Every database of the policy; the faults of the policy in all of them are told at once."""
-    from retention.answers.coverage import survey
+    from retention.answers.coverage import lake_survey, survey
+    from retention.lake.table import LakeTable
 
     surveys: list[Survey] = []
     notes: list[str] = []
@@ -82,6 +83,14 @@ def _surveys(context: Context, asked: Asked) -> tuple[list[Survey], list[str], l
                 surveys.append(survey(database, connection, asked))
             notes += map(str, surveys[-1].unread)
             codes += [fault.exit_code for fault in surveys[-1].unread]
+        except PolicyError as error:
+            wrong.append(error)
+        except RetentionError as error:
+            notes.append(str(error))
+            codes.append(error.exit_code)
+    for address in context.policy.lake_tables:
+        try:
+            surveys.append(lake_survey(LakeTable(address, context.folder), asked))
         except PolicyError as error:
             wrong.append(error)
         except RetentionError as error:

@@ -143,10 +143,13 @@ def plan(
             codes.append(of_files.exit_code)
             continue
         bodies.append(_body(FILES, *of_files))
-    for address, of_lake in lake_counts(request) if not sql else ():
+    for address, of_lake in lake_counts(request):
         if isinstance(of_lake, RetentionError):
             notes.append(str(of_lake))
             codes.append(of_lake.exit_code)
+            continue
+        if sql:
+            _print_sql(of_lake.plan)
             continue
         bodies += _bodies(address, of_lake, rule)
         notes += of_lake.notes

@@ -77,6 +77,7 @@ def forecast(
         except RetentionError as error:
             notes.append(f"{found.name}: {error}")
             codes.append(error.exit_code)
+    notes += [f"{name} is a lake table, and not foreseen" for name in context.policy.lake_tables]
     if json:
         console.json_object(forecast_object(asked, outlooks, notes))
     else:

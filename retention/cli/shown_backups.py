@@ -11,6 +11,7 @@ from retention.backups.copy import Inventory, horizons
 from retention.backups.returning import Held, Returning
 from retention.cli.shown import wrapped
 from retention.policies.backups import BackupSettings
+from retention.policies.lake_tables import is_lake
 from retention.reports.purges import day
 from retention.reports.report import stamp
 
@@ -58,12 +59,17 @@ def sets_text(bodies: list[dict[str, Any]], zone: ZoneInfo) -> str:
     """What `backups list` prints."""
     lines: list[str] = []
     for body in bodies:
-        kept = f", kept for {body['keep']}" if body["keep"] else ", kept nobody knows how long"
-        lines += wrapped(f"{body['backups']} ({body['kind']}{kept}): {_count(body)}", "")
+        lines += wrapped(f"{body['backups']} ({body['kind']}, {_kept(body)}): {_count(body)}", "")
         for copy in body["copies"]:
             lines += wrapped(_copy_line(copy, zone))
         lines.append("")
     return "\n".join(lines).rstrip() or "the policy names no backups"
+
+
+def _kept(body: Body) -> str:
+    if body["kind"] == "lake":
+        return "kept as long as the table says"
+    return f"kept for {body['keep']}" if body["keep"] else "kept nobody knows how long"
 
 
 def _count(body: Body) -> str:
@@ -132,8 +138,13 @@ def check_text(body: Body, zone: ZoneInfo) -> str:
     lines += wrapped(f"why: {body['why']}", "")
     lines += wrapped(
         "if it must be: restore it, let nobody in, and run "
-        + " and ".join(f"`retention backups reapply {name}`" for name in names)
+        + " and ".join(map(_way_back, names))
         + " first",
         "",
     )
     return "\n".join(lines)
+
+
+def _way_back(name: str) -> str:
+    """A lake table needs no reapply: its rules take what is due, whatever was taken before."""
+    return "`retention run --all`" if is_lake(name) else f"`retention backups reapply {name}`"

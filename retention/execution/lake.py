@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from retention.databases.statements.lake_texts import (
     count_text,
@@ -16,13 +17,14 @@ from retention.errors import LakeFailure
 from retention.execution.accounts import StepCount, StepResult, step_count
 from retention.execution.executor import Orders
 from retention.execution.limits import Ruling
-from retention.lake.table import LakeTable
+from retention.lake.table import Commit, LakeTable
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.lake import lake_schema, sampled_columns
 from retention.planning.plan import Action, Plan, Step
-from retention.planning.schema import ColumnSample, Schema
+from retention.planning.schema import ColumnKind, ColumnSample, Schema
+from retention.planning.values import ValueKind, kind_of_column
 from retention.policies.policy import Policy
-from retention.protocol.lake_batch import LakeWork, OpenedLake, run_lake_batch
+from retention.protocol.lake_batch import LakeWork, OpenedLake, change_lake, run_lake_batch
 
 _SAMPLE = 1_000
 
@@ -42,6 +44,18 @@ def _sample(table: LakeTable, name: str) -> ColumnSample:
         shapes[shape] = shapes.get(shape, 0) + 1
         local += is_local_time(value)
     return ColumnSample(shapes, local)
+
+
+def sample_lake(table: LakeTable) -> dict[str, ValueKind]:
+    """The text columns whose first values have a form that speaks of a person."""
+    kinds = {}
+    for name, column in table.schema().columns.items():
+        if column.kind is ColumnKind.TEXT:
+            values = [str(value) for (value,) in table.rows(sample_text(name, _SAMPLE)) if value]
+            kind = kind_of_column(values)
+            if kind is not None:
+                kinds[name] = kind
+    return kinds
 
 
 def count_lake(table: LakeTable, plan: Plan) -> list[StepCount]:
@@ -110,8 +124,28 @@ def _carry_out(opened: OpenedLake, plan: Plan, result: StepResult, orders: Order
     result.seconds = time.monotonic() - started
 
 
+def rehearsed(table: LakeTable, plan: Plan) -> Iterator[tuple[Step, str]]:
+    """The steps that the library below cannot carry out, found on an empty table of the same form."""
+    with table.rehearsal() as empty:
+        for step in plan.steps:
+            try:
+                commit = Commit("retention:rehearsal", 1, "", step.rule)
+                change_lake(empty, doomed_text(plan, step), _values(plan, step), commit)
+                empty.refresh()
+            except LakeFailure:
+                yield (
+                    step,
+                    f"deltalake cannot {step.action} by these conditions and masks: write them with "
+                    "plain comparisons, in, between, like, is null and simple functions",
+                )
+
+
+def _values(plan: Plan, step: Step) -> dict[str, str]:
+    return masks_text(plan, step) if step.action is Action.ANONYMIZE else {}
+
+
 def _work(plan: Plan, step: Step, orders: Orders) -> LakeWork:
     predicate = doomed_text(plan, step)
-    values = masks_text(plan, step) if step.action is Action.ANONYMIZE else {}
+    values = _values(plan, step)
     run_id, now = orders.run_id, orders.now
     return LakeWork(step, predicate, count_text(predicate), values, run_id, plan.as_of, now)

@@ -16,6 +16,7 @@ from retention.databases.statements.lake_texts import count_text, scan_text
 from retention.errors import LakeFailure
 from retention.execution.accounts import StepResult
 from retention.execution.recount import MOST_ROWS, PAGE
+from retention.execution.recounting.changes import Change, changes_of, may_have_been_freed
 from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.lake_rows import needed
 from retention.execution.recounting.unmasked import Masks
@@ -37,7 +38,9 @@ def recount_lake(
     started = time.monotonic()
     carried_out = plan.without({it.count.step.rule for it in results if it.refused})
     try:
-        _Recounter(table, over(policy, table.address), carried_out, found, acted).look()
+        done = [result for result in results if not result.refused]
+        changes = changes_of(carried_out, done)
+        _Recounter(table, over(policy, table.address), carried_out, found, acted, changes).look()
     except LakeFailure as failure:
         found.failed = str(failure)
     found.milliseconds = round((time.monotonic() - started) * 1000)
@@ -54,11 +57,13 @@ class _Recounter:
         plan: Plan,
         found: Recount,
         acted: Sequence[StepResult],
+        changes: Sequence[Change],
     ) -> None:
         self.table = table
         self.found = found
         self.rows = needed(plan)
         self.judge = Judge(plan, policy, self.rows)
+        self.changes = changes
         self.steps: list[tuple[StepResult, StepRecount, Masks | None]] = []
         for result in acted:
             step = result.count.step
@@ -95,13 +100,17 @@ class _Recounter:
 
     def _page(self, at: int, keys: Keys) -> None:
         result, account, masks = self.steps[at]
-        due = self.judge.due(result.count.step, keys)
+        step, plan = result.count.step, self.judge.plan
+        freed = may_have_been_freed(plan, plan.steps.index(step), self.changes)
+        due = self.judge.due(step, keys)
         if masks is not None:
-            masks.look(account, False, due)
-        elif due:
-            stopped = self.judge.stopped(result.count.step, due)
-            account.stopped += len(stopped)
-            self.left[at] += len(due - stopped)
+            masks.look(account, freed, due)
+            return
+        stopped = self.judge.stopped(step, due)
+        account.stopped += len(stopped)
+        left = len(due - stopped)
+        account.freed += left if freed else 0
+        self.left[at] += 0 if freed else left
 
     def _findings(self) -> None:
         for left, (result, _, masks) in zip(self.left, self.steps, strict=True):

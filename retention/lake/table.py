@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,6 +30,9 @@ _KINDS = {
 }
 _WHOLE = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
+_APP, _BATCH, _ENTRY = "retention.ledger", "retention.batch", "retention.entry"
+_COMMITS = 1_000
+"""How far back a batch is looked for among the commits."""
 _CONSTRAINT = "delta.constraints."
 _APPEND_ONLY = (
     "is append-only (delta.appendOnly = true), so nothing in it may be deleted or masked; nothing "
@@ -37,11 +42,12 @@ _APPEND_ONLY = (
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a commit of ours carries: `app` and `sequence` are its marker, `notes` are for people."""
+    """What a commit of ours carries: its marker, the hash of the ledger's entry, and its rule."""
 
     app: str
     sequence: int
-    notes: Mapping[str, str]
+    entry: str
+    rule: str
 
 
 class LakeTable:
@@ -79,6 +85,14 @@ class LakeTable:
         """The last sequence that was committed under that name, 0 where none was."""
         found = self._table.transaction_version(app)
         return 0 if found is None else int(found)
+
+    def entry_of(self, app: str, sequence: int) -> str | None:
+        """The ledger's entry that the commit of a batch names; None where the log has it no more."""
+        with _Faults(self.address, "read"):
+            for commit in self._table.history(_COMMITS):
+                if (commit.get(_APP), commit.get(_BATCH)) == (app, str(sequence)):
+                    return str(commit.get(_ENTRY))
+        return None
 
     def refresh(self) -> None:
         """Go to the newest version."""
@@ -128,6 +142,16 @@ class LakeTable:
                 dict(values), predicate=predicate, commit_properties=_properties(commit)
             )
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[LakeTable]:
+        """An empty table with the same columns, for the length of the block."""
+        library = delta_library()
+        with TemporaryDirectory() as folder:
+            with _Faults(self.address, "rehearsed"):
+                columns, parts = self._table.schema(), list(self.partition_columns)
+                library.DeltaTable.create(folder, schema=columns, partition_by=parts)
+            yield LakeTable(f"delta://{folder}", Path())
+
     def paths(self) -> frozenset[str]:
         """The data files that the version uses, relative to the table's folder."""
         with _Faults(self.address, "read"):
@@ -175,7 +199,10 @@ def delta_library() -> Any:
 def _properties(commit: Commit) -> Any:
     library = delta_library()
     marker = library.Transaction(commit.app, commit.sequence)
-    return library.CommitProperties(custom_metadata=dict(commit.notes), app_transactions=[marker])
+    batch = {_APP: commit.app, _BATCH: str(commit.sequence), _ENTRY: commit.entry}
+    return library.CommitProperties(
+        custom_metadata={**batch, "retention.rule": commit.rule}, app_transactions=[marker]
+    )
 
 
 def _column(field: Any) -> Column:
@@ -204,9 +231,11 @@ class _Faults:
         return None
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is None or not isinstance(error, Exception) or isinstance(error, LakeFailure):
-            return
         name = type(error).__name__
+        # a panic of the library below is no Exception
+        ours = isinstance(error, Exception) or name == "PanicException"
+        if not ours or isinstance(error, LakeFailure):
+            return
         conflict = name == "CommitFailedError"
         if name == "TableNotFoundError":
             told = "there is no Delta table here; nothing was done. Correct the address"

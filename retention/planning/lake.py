@@ -28,7 +28,6 @@ from retention.policies.positions import key_positions, line_of
 from retention.policies.starting_point import paths_of
 
 ENGINE = "datafusion"
-_TEXTUAL = (ColumnKind.TEXT,)
 _MASKS = (
     '"null", "empty", { text = … }, { value = … }, { template = … }, { keep_last = … }, '
     "{ keep_first = … }, { prefix = … }, { truncate = … }, { round = … }, { one_of = … }"
@@ -110,7 +109,5 @@ def _unfit(mask: Mask, kind: ColumnKind) -> str:
         return (
             'a count since 1970 cannot be truncated in a lake table; write "null" or { value = 0 }'
         )
-    if isinstance(mask, Truncate) and mask.unit == "decade" and kind not in _TEXTUAL:
-        return 'a lake table truncates dates to "day", "month" or "year"'
     known = (Empty, Constant, Template, KeepLast, Prefix, Truncate, Round, Bands)
     return "" if isinstance(mask, known) else f"a lake table has no such mask; it can do {_MASKS}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from retention.planning.schema import Column, Reference, Schema, Table
+from retention.policies.lake_tables import is_lake
 
 _SEGMENT = re.compile(r"^(?P<table>[^()]+?)(?:\((?P<via>[^()]+)\))?$")
 
@@ -81,6 +82,11 @@ def known_table(schema: Schema, name: str) -> Table:
     if name in schema.partitions:
         whole = schema.partitions[name]
         raise PathFault(f'"{name}" is a partition of "{whole}"; name "{whole}"')
+    if is_lake(name):
+        raise PathFault(
+            f'"{name}" is a lake table: no key names its rows. `retention plan` counts them, and '
+            "`unless` in its rules stops what must stay"
+        )
     raise PathFault(f'there is no table "{name}"{did_you_mean(name, schema.tables)}')
 
 

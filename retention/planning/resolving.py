@@ -66,8 +66,8 @@ def rules_of(policy: Policy, database: str) -> Iterator[Rule]:
     return (
         rule
         for rule in policy.rules.values()
-        if rule.database == database
-        or (only and not rule.database and rule.pattern is None and not rule.of_lake)
+        if rule.pattern is None
+        and (rule.database == database or (only and not rule.database and not rule.of_lake))
     )
 
 

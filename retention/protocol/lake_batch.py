@@ -57,15 +57,16 @@ class LakeWork:
 def open_lake(table: LakeTable, ledger: Ledger, now: Clock) -> OpenedLake:
     """Settle what a killed run left open. Raises IntegrityError where the ledger is behind."""
     _enrolled(table, ledger, now)
-    marker = table.marker(app_of(ledger.ledger_id))
+    app = app_of(ledger.ledger_id)
+    marker = table.marker(app)
     state = ledger.state_of(table.id)
-    head = state.hash_of(marker) or ""
+    head = table.entry_of(app, marker) or state.hash_of(marker) or ""
     verdict = settle(MarkerState(ledger.ledger_id, table.id, marker, marker, head), state)
     if verdict.outcome in (Outcome.LEDGER_BEHIND, Outcome.FORKED):
         raise IntegrityError(
-            f"{table.address} carries batch {marker}, but the ledger ends at batch "
-            f"{state.last_closed}: the ledger was lost or rolled back. Nothing was changed. Bring the "
-            "newest copy of the ledger back."
+            f"{table.address} carries batch {marker} of this ledger, but not as the ledger has it, "
+            f"which ends at batch {state.last_closed}: the ledger was lost or rolled back. Nothing "
+            "was changed. Bring the newest copy of the ledger back."
         )
     notes = []
     if verdict.closing is not None and state.open is not None:
@@ -117,17 +118,13 @@ def _attempt(opened: OpenedLake, work: LakeWork) -> int:
     at = work.now()
     entry = ledger.append_intent(_intent(table, work, rows, sequence, at), {}, at)
     points.reached(points.INTENT)
-    notes = {
-        "retention.batch": str(sequence),
-        "retention.rule": work.step.rule,
-        "retention.entry": entry.hash,
-    }
     try:
-        _commit(table, work, Commit(opened.app, sequence, notes))
+        commit = Commit(opened.app, sequence, entry.hash, work.step.rule)
+        change_lake(table, work.predicate, work.values, commit)
     except LakeFailure:
-        # a commit may have taken place though the library failed after it: the marker tells
+        # a commit may have taken place though the library failed after it: the table tells
         table.refresh()
-        if table.marker(opened.app) != sequence:
+        if table.entry_of(opened.app, sequence) != entry.hash:
             ledger.close(sequence, table.id, Kind.NOT_COMMITTED, work.now())
             raise
     points.reached(points.COMMITTED)
@@ -137,11 +134,14 @@ def _attempt(opened: OpenedLake, work: LakeWork) -> int:
     return rows
 
 
-def _commit(table: LakeTable, work: LakeWork, commit: Commit) -> None:
-    if work.step.action is Action.DELETE:
-        table.delete(work.predicate, commit)
+def change_lake(
+    table: LakeTable, predicate: str, values: Mapping[str, str], commit: Commit
+) -> None:
+    """Delete the rows of the predicate, or set these columns of theirs, in one commit."""
+    if values:
+        table.update(values, predicate, commit)
     else:
-        table.update(work.values, work.predicate, commit)
+        table.delete(predicate, commit)
 
 
 def _intent(table: LakeTable, work: LakeWork, rows: int, sequence: int, at: datetime) -> Intent:

@@ -17,12 +17,14 @@ from retention.execution.lake import (
     in_one_commit,
     kept_in_lake,
     lake_schema_of,
+    rehearsed,
 )
 from retention.execution.lake_recount import recount_lake
 from retention.execution.limits import Ruling, rule_on
 from retention.lake.table import LakeTable
 from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
+from retention.planning.files import problems_at
 from retention.planning.lake import lake_plan, lake_problems
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
@@ -110,6 +112,11 @@ def lake_faults(policy: Policy, folder: Path, as_of: datetime) -> tuple[Problem,
     """Faults and warnings of the rules over lake tables, against the real tables."""
     found: list[Problem] = []
     for address in policy.lake_tables:
-        schema = lake_schema_of(LakeTable(address, folder), policy)
-        found += lake_problems(policy, schema, as_of)[1]
+        table = LakeTable(address, folder)
+        schema = lake_schema_of(table, policy)
+        plan, problems = lake_problems(policy, schema, as_of)
+        found += problems
+        if plan is not None and not any(item.severity == "error" for item in problems):
+            faults = {(step.rule, "table"): told for step, told in rehearsed(table, plan)}
+            found += problems_at(policy, faults)
     return tuple(found)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from project import Project
+
+sys.path.append(str(Path(__file__).parents[1] / "protocol"))
+sys.path.append(str(Path(__file__).parents[1] / "oracle"))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from retention.reports.reading import run_body
 from retention.scheduler.lake_night import lake_counts
 from retention.scheduler.nightly import Request, ledger_of, nightly
 
-__all__ = ["ledger_of"]
+__all__ = ["lake_counts", "ledger_of"]
 
 AS_OF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,16 +9,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 
-from retention.databases.dialects.dialect import Dialect, wall_time
+from retention.databases.dialects.dialect import OFFSETS, Dialect, iso_text, wall_time
 from retention.databases.dialects.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
+from retention.databases.formula import Formula
 from retention.databases.sql import Expression, Truth, bind, written
 from retention.planning.clocks import ClockForm
 from retention.planning.schema import Column, ColumnKind
+from retention.policies.calendar import Cutoff
 
 _MICROSECOND = {
     True: """'Timestamp(Microsecond, Some("UTC"))'""",
     False: "'Timestamp(Microsecond, None)'",
 }
+
+_KEPT = {"day": (10, ""), "month": (7, "-01"), "year": (4, "-01-01"), "decade": (3, "0-01-01")}
 
 
 class DataFusion(Dialect):
@@ -34,6 +38,20 @@ class DataFusion(Dialect):
         has = _matches(value, rf":\d\d(?:[.,]\d+)?(?:{form})$")
         found = sa.func.regexp_replace(value, bind(rf"^.*:\d\d(?:[.,]\d+)?({form})$"), bind(r"\1"))
         return sa.case((has, found), else_=bind(""))
+
+    def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
+        """Side by side, where a CASE with all offsets would be too deep for the parser."""
+        tail = self.offset_of(value, offsets)
+        size = self.length(value) - self.length(tail)
+        local = sa.func.replace(sa.func.substr(value, written(1), size), bind("T"), bind(" "))
+        flat = self._padded(sa.func.replace(local, bind(","), bind(".")), size)
+        found = [sa.and_(size == 10, flat < bind(cutoff.day.isoformat()))]
+        found.append(sa.and_(size != 10, tail == bind(""), flat < bind(iso_text(naive))))
+        for spellings, shift in OFFSETS if offsets else OFFSETS[:1]:
+            moment = (cutoff.instant.astimezone(UTC) + shift).replace(tzinfo=None)
+            known = tail.in_([bind(spelling) for spelling in spellings])
+            found.append(sa.and_(known, flat < bind(iso_text(moment))))
+        return sa.or_(*found)
 
     def is_digits(self, value: Expression) -> Truth:
         return _matches(value, r"^-?[0-9]{1,18}$")
@@ -53,11 +71,24 @@ class DataFusion(Dialect):
         return sa.func.substr(value, written(1), written(length))
 
     def cut_date(self, value: Expression, column: Column, unit: str) -> Expression:
-        cut = sa.func.date_trunc(bind(unit), value)
-        return sa.cast(cut, sa.Date()) if column.kind is ColumnKind.DATE else cut
+        """By way of text: date_trunc counts nanoseconds, and fails before 1677 and after 2262."""
+        text = self.as_text(value)
+        cut = self.concatenated([self.prefix(text, _KEPT[unit][0]), bind(_KEPT[unit][1])])
+        if column.kind is ColumnKind.DATE:
+            made: Expression = sa.cast(cut, sa.Date())
+        else:
+            zoned = column.kind is ColumnKind.TIMESTAMPTZ
+            midnight = cut.concat(bind("T00:00:00Z" if zoned else "T00:00:00"))
+            made = sa.func.arrow_cast(midnight, written(_MICROSECOND[zoned]))
+        return sa.case((_matches(text, r"^\d{4}-"), made), else_=sa.null())
+
+    def length(self, value: Expression) -> Expression:
+        """Under the one of its names that `deltalake` can write down again."""
+        return sa.func.character_length(value)
 
     def same(self, value: Expression, other: Expression, column: Column) -> Truth:
-        return value.is_not_distinct_from(other)
+        # without parentheses its parser takes an AND that follows for a part of the right side
+        return Formula("({0} IS NOT DISTINCT FROM {1})", value, other)
 
     def instant(self, moment: datetime, form: ClockForm, stored_in: str) -> object:
         if form is ClockForm.TIMESTAMPTZ:
@@ -86,18 +117,40 @@ class _Texts(PGCompiler):
         return literal(bindparam.effective_value)
 
 
+class _Predicates(_Texts):
+    """What `deltalake` reads, and writes down in the table's log."""
+
+    def visit_case(self, clause: Any, **options: Any) -> str:
+        """One WHEN inside the other: a list of them cannot be written down."""
+        last = "NULL" if clause.else_ is None else self.process(clause.else_, **options)
+        for condition, result in reversed(clause.whens):
+            when, then = self.process(condition, **options), self.process(result, **options)
+            last = f"CASE WHEN {when} THEN {then} ELSE {last} END"
+        return last
+
+
 class _Renderer(PGDialect):
     name = "datafusion"
     statement_compiler = _Texts
     preparer = _Names
 
 
+class _PredicateRenderer(_Renderer):
+    statement_compiler = _Predicates
+
+
 _RENDERER = _Renderer()  # type: ignore[no-untyped-call]
+_OF_PREDICATES = _PredicateRenderer()  # type: ignore[no-untyped-call]
 
 
-def text_of(element: sa.ClauseElement) -> str:
-    """A statement or an expression as DataFusion reads it, its values written out."""
-    return str(element.compile(dialect=_RENDERER))
+def text_of(query: sa.ClauseElement) -> str:
+    """A query as DataFusion reads it, its values written out."""
+    return str(query.compile(dialect=_RENDERER))
+
+
+def predicate_of(expression: sa.ClauseElement) -> str:
+    """A condition or a value as `deltalake` takes it for a deletion or an update."""
+    return str(expression.compile(dialect=_OF_PREDICATES))
 
 
 def literal(value: object) -> str:

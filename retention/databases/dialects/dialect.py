@@ -73,7 +73,7 @@ class Dialect:
             (size == 10, flat < bind(cutoff.day.isoformat())),
             (tail == bind(""), self._padded(flat, size) < bind(iso_text(naive))),
         ]
-        for spellings, shift in _OFFSETS if offsets else _OFFSETS[:1]:
+        for spellings, shift in OFFSETS if offsets else OFFSETS[:1]:
             moment = (cutoff.instant.astimezone(UTC) + shift).replace(tzinfo=None)
             known = tail.in_([bind(spelling) for spelling in spellings])
             whens.append((known, self._padded(flat, size) < bind(iso_text(moment))))
@@ -295,4 +295,4 @@ def _offsets() -> list[tuple[list[str], timedelta]]:
     return found
 
 
-_OFFSETS = _offsets()
+OFFSETS = _offsets()

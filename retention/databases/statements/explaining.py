@@ -8,12 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from retention.databases.dialects.datafusion import DataFusion
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.dialects.mariadb import MariaDB
 from retention.databases.dialects.postgresql import PostgreSQL
 from retention.databases.dialects.sqlite import SQLite
 from retention.databases.erasing.walker import ways_of
 from retention.databases.sql import row_of
+from retention.databases.statements import lake_texts
 from retention.databases.statements.counting import outcome_query
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.predicates import Predicates
@@ -28,6 +30,9 @@ _DIALECTS: dict[str, tuple[Dialect, Any]] = {
 
 def statements_of(plan: Plan) -> Iterator[str]:
     """For each step the rows it takes, as a SELECT that a person can run and read."""
+    if plan.schema.dialect == DataFusion.name:
+        yield from lake_texts.statements_of(plan)
+        return
     dialect, renderer = _DIALECTS[plan.schema.dialect]
     for step in plan.steps:
         table = plan.schema.tables[step.table]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.datafusion import DataFusion, text_of
+from retention.databases.dialects.datafusion import DataFusion, predicate_of, text_of
 from retention.databases.sql import Expression, all_of, is_true, row_of
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.counting import outcome_query
@@ -31,14 +31,23 @@ def outcomes_text(plan: Plan, table: str) -> tuple[list[int], str]:
 def doomed_text(plan: Plan, step: Step) -> str:
     """The predicate of the rows that the step takes."""
     row = row_of(plan.schema.tables[step.table])
-    return text_of(is_true(Predicates(plan, _DIALECT).doomed(step, row)))
+    return predicate_of(is_true(Predicates(plan, _DIALECT).doomed(step, row)))
 
 
 def masks_text(plan: Plan, step: Step) -> dict[str, str]:
     """What each masked column becomes."""
     row = row_of(plan.schema.tables[step.table])
     values = Predicates(plan, _DIALECT).new_values(step.masks, row)
-    return {name: text_of(value) for name, value in values.items()}
+    return {name: predicate_of(value) for name, value in values.items()}
+
+
+def statements_of(plan: Plan) -> Iterator[str]:
+    """For each step what is asked of the table, for a person to read."""
+    for step in plan.steps:
+        yield f"-- {step.name}: {step.reason}; one commit of {step.table}"
+        values = (f"{name} = {value}" for name, value in masks_text(plan, step).items())
+        action = f"UPDATE SET {', '.join(values)}" if step.masks else "DELETE"
+        yield f"{action} WHERE {doomed_text(plan, step)};\n"
 
 
 def count_text(predicate: str = "true") -> str:
