@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from retention.answers.row_copies import CopyFate, copies_told
+from retention.answers.row_files import BatchFiles
 from retention.answers.row_proof import Proof, Untold
 from retention.answers.row_story import RuleStory, Stop, Story, Waiting
 from retention.answers.row_times import Read
@@ -137,6 +138,15 @@ def _proof_object(proof: Proof) -> dict[str, Any]:
         "policy_sha256": proof.policy_sha256,
         "hash": proof.hash,
         "settled": proof.settled,
+        "files": _files_object(proof.files) if proof.files else None,
+    }
+
+
+def _files_object(found: BatchFiles) -> dict[str, Any]:
+    return {
+        "named": found.named,
+        "gone_at": _stamp(found.gone_at),
+        "waiting": dict(found.waiting),
     }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from retention.answers.row_files import BatchFiles, files_of_batches
 from retention.databases.taking import Key
 from retention.ledger.entry import Entry, Intent, Kind, month_of
 from retention.ledger.keys import KeyFolder, KeyLost
@@ -18,7 +19,10 @@ _CLOSED = (Kind.COMMITTED, Kind.NOT_COMMITTED)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One batch that took or masked the row: `done`: "erased", "anonymized" or "restricted"."""
+    """One batch that took or masked the row: `done`: "erased", "anonymized" or "restricted".
+
+    `files`: those of all its rows, where they named any.
+    """
 
     number: int
     at: datetime
@@ -29,6 +33,7 @@ class Proof:
     policy_sha256: str
     hash: str
     settled: bool
+    files: BatchFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ def search(
 ) -> tuple[tuple[Proof, ...], tuple[Untold, ...]]:
     """Every batch whose tokens name the row, and the batches of its table that cannot tell."""
     proofs: list[Proof] = []
+    named: dict[int, int] = {}
     untold: dict[tuple[str, str, str], Untold] = {}
     for entry, intent, settled in _batches(ledger, wanted):
         done, rows = _done(intent, wanted.table)
@@ -79,10 +85,13 @@ def search(
         why = _named(ledger, keys, wanted, entry, intent)
         if why is None:
             proofs.append(_proof(ledger, entry, intent, done, settled))
+            named[entry.number] = intent.files
         elif why:
             group = (why, done, intent.rule)
             untold[group] = _added(untold.get(group), group, entry, rows)
-    return tuple(proofs), tuple(untold.values())
+    files = files_of_batches(ledger, named)
+    told = (replace(proof, files=files.get(proof.number)) for proof in proofs)
+    return tuple(told), tuple(untold.values())
 
 
 def _batches(ledger: Ledger, wanted: Wanted) -> Iterator[tuple[Entry, Intent, bool]]:

@@ -20,6 +20,7 @@ from retention.answers.row_times import Instant, Read, instant_of, told
 from retention.databases.statements.one_row import Decided, OneRow
 from retention.databases.statements.one_row_asking import Place
 from retention.databases.statements.one_row_clocks import Start
+from retention.databases.statements.one_row_files import files_along
 from retention.databases.statements.one_row_units import waiting_unit
 from retention.databases.taking import Key
 from retention.planning.clocks import Clock
@@ -116,7 +117,7 @@ class RuleTeller:
             _outcome(step.action, kind),
             name,
             stops,
-            tuple(self.row.along(place, step)),
+            (*self.row.along(place, step), *files_along(self.row, place, step)),
             self.asked.next_runs.get(step.rule),
         )
         at = story.earliest(self.asked.as_of)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from retention.answers.row_copies import copies_told
+from retention.answers.row_files import BatchFiles
 from retention.answers.row_proof import Proof, Untold
 from retention.answers.row_story import ON_REQUEST, Member, RuleStory, Stop, Story, Waiting
 from retention.answers.row_times import BEYOND, Instant, Read
@@ -102,8 +103,7 @@ class Screen:
         for stop in found.stops:
             yield from self._wrapped(f"stopped: {self._stop(stop)}")
         if found.along:
-            counts = (f"{rows:,} {table} {_ACTIONS[action]}" for table, action, rows in found.along)
-            yield from self._wrapped(f"with it: {', '.join(counts)}")
+            yield from self._wrapped(f"with it: {', '.join(map(_along, found.along))}")
 
     def _due(self, found: RuleStory) -> str:
         parts = []
@@ -205,9 +205,17 @@ class Screen:
         )
         return [
             *self._wrapped(told, ""),
+            *(self._wrapped(self._files(proof.files)) if proof.files else ()),
             f"{_INDENT}under policy {proof.policy_sha256}",
             f"{_INDENT}hash {proof.hash}",
         ]
+
+    def _files(self, found: BatchFiles) -> str:
+        named = f"its rows named {found.named:,} {'file' if found.named == 1 else 'files'}"
+        if found.gone_at:
+            return f"{named}: gone, or named by others, since {self._time(found.gone_at)}"
+        codes = ", ".join(f"{code} {count:,}" for code, count in found.waiting.items())
+        return f"{named}: {codes or 'not yet'} left; every run tries again"
 
     def _doubt(self, found: Untold) -> str:
         number = (
@@ -238,3 +246,10 @@ class Screen:
             subsequent_indent=indent or "  ",
             break_on_hyphens=False,
         )
+
+
+def _along(item: tuple[str, str, int]) -> str:
+    name, action, rows = item
+    if action == "file":
+        return f"{rows:,} {'file' if rows == 1 else 'files'} named in {name}"
+    return f"{rows:,} {name} {_ACTIONS[action]}"

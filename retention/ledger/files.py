@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from retention.errors import StorageError
 from retention.ledger import queries, tables, writes
-from retention.ledger.entry import JSON, Entry, Kind, month_of, stamp
+from retention.ledger.entry import JSON, Entry, Kind, month_of
 from retention.ledger.keys import KeyFolder, derive
 from retention.ledger.store import Ledger
 from retention.ledger.transactions import reading, writing
@@ -117,8 +117,3 @@ class FileLedger:
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(tables.entry.c.number)).all()
         return [Waiting(queries.entry_of(row), row.sealed) for row in rows]
-
-
-def first_announced(waiting: Sequence[Waiting]) -> str | None:
-    """When the oldest of them was announced (UTC)."""
-    return min((stamp(found.entry.at) for found in waiting), default=None)

@@ -16,7 +16,7 @@ from retention.databases.taking import FileValues, Taken
 from retention.errors import RetentionError
 from retention.files.found import Found, Place
 from retention.files.removing import Fate, Removal, make_durable, remove
-from retention.ledger.entry import JSON, Entry
+from retention.ledger.entry import JSON, Entry, stamp
 from retention.ledger.files import FileLedger, Waiting, seal
 from retention.ledger.files import opened as unsealed
 from retention.ledger.keys import KeyFolder
@@ -33,12 +33,16 @@ PlaceOf = Callable[[str, str], Place]
 
 @dataclass(slots=True)
 class RowFilesDone:
-    """What became of files of rows; `waiting` counts those to try again, by the system's code."""
+    """What became of files of rows; `waiting` counts those to try again, by the system's code.
+
+    `since`: when the oldest of these should have gone (UTC).
+    """
 
     removed: int = 0
     absent: int = 0
     shared: int = 0
     waiting: dict[str, int] = field(default_factory=dict)
+    since: datetime | None = None
 
     @property
     def left(self) -> int:
@@ -70,6 +74,7 @@ class RowFilesDone:
         self.shared += other.shared
         for code, count in other.waiting.items():
             self.wait(code, count)
+        self.since = min(filter(None, (self.since, other.since)), default=None)
 
     @property
     def any(self) -> bool:
@@ -79,7 +84,8 @@ class RowFilesDone:
     def body(self) -> dict[str, JSON]:
         """As the ledger keeps it."""
         counts = {"removed": self.removed, "absent": self.absent, "shared": self.shared}
-        return {**counts, "waiting": dict(self.waiting)}
+        since = {"waiting_since": stamp(self.since)} if self.since and self.waiting else {}
+        return {**counts, "waiting": dict(self.waiting), **since}
 
 
 @dataclass(slots=True)
@@ -137,6 +143,8 @@ class RowFiles:
         except RetentionError as error:
             # how many there are, the entry says; why, its class
             done.wait(type(error).__name__, _announced(waiting) - done.counted)
+        if done.waiting:
+            done.since = waiting.entry.at
         self.done.add(done)
         self.ledger.close(
             waiting.entry, done.body(), self.now(), self.run_id, settled=not done.waiting

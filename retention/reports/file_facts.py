@@ -47,9 +47,10 @@ def waiting_files(body: Mapping[str, Any]) -> Iterator[str]:
         count = sum(done["waiting"].values())
         if count:
             codes = ", ".join(f"{code} {number:,}" for code, number in done["waiting"].items())
+            since = f" since {done['waiting_since'][:10]}" if done.get("waiting_since") else ""
             yield (
                 f"{name}: {count:,} {'file' if count == 1 else 'files'} of rows that are gone could "
-                f"not be removed ({codes}); every run tries again"
+                f"not be removed{since} ({codes}); every run tries again"
             )
 
 

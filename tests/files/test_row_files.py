@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from nights import night, put, request, there
+from nights import AS_OF, night, put, request, there
 from project import Project
 
 from retention.files import removing
@@ -175,18 +176,39 @@ def test_what_cannot_be_removed_is_tried_again(
         unlink(name, **more)
 
     monkeypatch.setattr(removing.os, "unlink", refuse)
-    for _ in range(2):
-        body = night(project)
+    for day in range(2):
+        body = night(project, AS_OF + timedelta(days=day))
         assert body["exit_code"] == 1
+        assert body["files"]["main"]["waiting_since"] == "2026-06-01T12:00:00.000000Z"
         assert body["files"]["main"]["waiting"] == {"EACCES": 1}
         assert "a1.png" not in str(body)
     assert project.value("select count(*) from users where id = 1") == 0
-    assert "1 file of rows that are gone" in project.run("report", "last").out
+    said = "1 file of rows that are gone could not be removed since 2026-06-01 (EACCES 1)"
+    assert said in " ".join(project.run("report", "last").out.split())
+    told = " ".join(project.run("explain", "users", "1").out.split())
+    assert "its rows named 6 files: EACCES 1 left; every run tries again" in told
     monkeypatch.undo()
-    body = night(project)
+    body = night(project, AS_OF + timedelta(days=2))
     assert body["exit_code"] == 0
     assert body["files"]["main"]["removed"] == 1
     assert not (media / "avatars" / "a1.png").exists()
+    (proof,) = project.run("explain", "users", "1", "--json").json["proof"]
+    assert proof["files"] == {"named": 6, "gone_at": "2026-06-03T12:00:00Z", "waiting": {}}
+
+
+def test_explain_counts_the_files_that_go_with_a_row(project: Project, media: Path) -> None:
+    """The row's own, and those of rows that go along; masked, its own alone. Never a name."""
+    told = project.run("explain", "users", "1", "--json", "--at", "2020-01-15")
+    rules = {found["action"]: found["also"] for found in told.json["rules"]}
+    mine, attached = (
+        {"table": table, "action": "file", "rows": rows}
+        for table, rows in (("users.avatar", 1), ("attachments.path", 2))
+    )
+    assert [it for it in rules["delete"] if it["action"] == "file"] == [mine, attached]
+    assert rules["anonymize"] == [mine]
+    assert "a1.png" not in told.out
+    shown = " ".join(project.run("explain", "users", "1", "--at", "2020-01-15").out.split())
+    assert "1 file named in users.avatar, 2 files named in attachments.path" in shown
 
 
 def test_a_missing_folder_keeps_files_waiting(project: Project, media: Path) -> None:
