@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from retention.cli.console import width
 from retention.policies.policy import Policy
-from retention.reports.file_facts import file_facts, row_files, waiting_files
+from retention.reports.counted import rule_facts
+from retention.reports.file_facts import row_files, waiting_files
 from retention.reports.purges import headline, told
 from retention.reports.reapplied import done, end, table_lines
 from retention.reports.recounted import alarms, remarks, summary
@@ -163,7 +164,7 @@ def _counts(body: Body) -> list[str]:
     parts += [f"{count:,} unless {name}" for name, count in body["unless"].items() if count]
     lines = wrapped(body["why"])
     lines += wrapped(" · ".join(parts)) if parts else []
-    return lines + [line for said in file_facts(body) for line in wrapped(said)]
+    return lines + [line for said in rule_facts(body) for line in wrapped(said)]
 
 
 def _also(body: Body, key: str) -> list[str]:

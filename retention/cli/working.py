@@ -65,7 +65,7 @@ def run(
     with stop_signals() as signals, _progress() as (advanced, finished):
         from retention.execution.executor import Watch
 
-        watch = Watch(advanced, *signals, finished)
+        watch = Watch(advanced, *signals, finished, _announced)
         request = request_for(
             context, as_of, rule, watch=watch, everything=all_, allowed=allowed, jobs=jobs
         )
@@ -88,6 +88,12 @@ def allowance(text: str) -> tuple[str, int]:
     if not equals or not digits.isdigit():
         raise UsageError(f'--allow "{text}" is not RULE=COUNT; nothing was done')
     return name, int(digits)
+
+
+def _announced(sentence: str) -> None:
+    """Said to who is watching; under cron a good night says nothing."""
+    if console.is_terminal():
+        console.message(sentence)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ class Taken:
 
     `due` counts the rule's own rows that were anonymized, by themselves or by their child rows.
     `files` holds what tells the files of rows that went, or whose name for them was masked.
-    `seconds` is how long the batch's statements took, from its lock on.
+    `seconds` is how long the batch's statements took, from its lock on. `too_large` counts due rows
+    that stay because too many rows would go with them.
     """
 
     due: dict[str, int] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Taken:
     keys: dict[str, list[tuple[Key, datetime | None]]] = field(default_factory=dict)
     files: dict[OwnedFile, list[FileValues]] = field(default_factory=dict)
     seconds: float = 0.0
+    too_large: int = 0
 
     @property
     def rows(self) -> int:

@@ -43,6 +43,8 @@ class StepCount:
 
     `files`: where they are files. `owned`: how many files go with rows; None: nobody counted.
     `walk`: how a run goes over the table, where something is due.
+    `files`: where they are files. `largest`: no piece or unit has more rows, which go in one
+    transaction; 0 where none is larger than a batch.
     """
 
     step: Step
@@ -61,6 +63,7 @@ class StepCount:
     files: FileCount | None = None
     walk: Walk | None = None
     owned: int | None = None
+    largest: int = 0
 
     @property
     def leaving(self) -> int:
@@ -78,7 +81,10 @@ class StepCount:
 
 @dataclass(slots=True)
 class StepResult:
-    """What a run did for one step; `also` counts rows of other tables by (table, action)."""
+    """What a run did for one step; `also` counts rows of other tables by (table, action).
+
+    `too_large`: due rows that stay, because more would go with each than a limit allows.
+    """
 
     count: StepCount
     done: int = 0
@@ -87,6 +93,7 @@ class StepResult:
     seconds: float = 0.0
     refused: str = ""
     failed: str = ""
+    too_large: int = 0
     files: FileResult = field(default_factory=FileResult)
 
     @property

@@ -16,7 +16,7 @@ from retention.databases.state import tables_named
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
-from retention.execution.limits import Ruling
+from retention.execution.limits import Ruling, stayed
 from retention.ledger.keys import KeyFolder
 from retention.planning.plan import Action, Plan, Step
 from retention.protocol.batch import Work, run_batch
@@ -36,12 +36,14 @@ class Watch:
     """What a run tells and asks while it works: progress, and whether a signal wants it to stop.
 
     Where databases are worked on side by side, `finished` tells how many of how many are done.
+    `announced` hears a sentence before work that will hold its locks for long.
     """
 
     advanced: Callable[[Step, int, int], None]
     stopping: Callable[[], bool]
     interruption: Callable[[], Interrupted]
     finished: Callable[[int, int], None] = unseen
+    announced: Callable[[str], None] = unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def execute(
         if count.due == 0 or orders.watch.stopping():
             continue
         try:
-            _carry_out(opened, reduced, result, ruling.most, orders)
+            _carry_out(opened, reduced, result, ruling, orders)
         except ConnectionLost as lost:
             result.failed = str(lost)
             raise
@@ -112,9 +114,9 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
 
 
 def _carry_out(
-    opened: Opened, plan: Plan, result: StepResult, most: int | None, orders: Orders
+    opened: Opened, plan: Plan, result: StepResult, ruling: Ruling, orders: Orders
 ) -> None:
-    step = result.count.step
+    step, most = result.count.step, ruling.most
     tokens = keeps_tokens(plan, step, orders.tokens)
     forget = _is_spoken_of(opened, plan, step)
     files = orders.files if plan.files_gone(step) or plan.files_masked(step) else None
@@ -125,10 +127,14 @@ def _carry_out(
         orders.keys.pseudonym_key,
         keys=tokens or forget or files is not None,
         portion=most is not None,
+        piece=ruling.piece,
     )
     work = Work(
         step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now, files
     )
+    if result.count.largest:
+        rows = f"up to {result.count.largest:,} rows"
+        orders.watch.announced(f"{step.name}: the largest piece has {rows}, in one transaction")
     walker = walker_for(plan, opened.database.dialect, step, result.count.walk)
     started = time.monotonic()
     with database_faults(f"preparing {step.name}", opened.database.name):
@@ -149,6 +155,8 @@ def _carry_out(
                 return
     finally:
         result.seconds = time.monotonic() - started
+    if result.too_large and ruling.piece is not None and step.limits.over_limit == "refuse":
+        result.refused = stayed(step, result.too_large, ruling.piece)
 
 
 def _gone(result: StepResult) -> int:
@@ -177,6 +185,7 @@ def _guarded(windows: Iterator[Window], opened: Opened, step: Step) -> Iterator[
 
 def _note(result: StepResult, taken: Taken) -> None:
     step = result.count.step
+    result.too_large += taken.too_large
     if not taken.rows:
         return
     result.batches += 1

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retention.execution.accounts import StepCount
-from retention.planning.plan import Action
+from retention.planning.plan import Action, Step
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a limit says of one step: take everything, at most `most` rows, or nothing (`refused`)."""
+    """What a limit says of one step: take everything, at most `most` rows, or nothing (`refused`).
+
+    `piece`: a row that would take more rows than this along stays, with all of them.
+    """
 
     most: int | None = None
     refused: str = ""
+    piece: int | None = None
 
 
 def rule_on(count: StepCount, allowed: int | None) -> Ruling:
@@ -21,8 +25,9 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
     limits = count.step.limits
     if count.step.action is Action.REMEMBER:
         return Ruling()
-    if count.due == 0 or (allowed is not None and count.leaving <= allowed):
-        return Ruling()
+    piece = limits.rows_per_run if allowed is None else allowed
+    if count.due == 0 or (allowed is not None and _needed(count) <= allowed):
+        return Ruling(piece=piece)
     ceilings = [(limits.rows_per_run, f"rows_per_run = {limits.rows_per_run}")]
     if count.rows > limits.share_min_rows:
         share = int(count.rows * limits.share_of_table)
@@ -33,13 +38,21 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
     if allowed is not None:
         most, broken = allowed, f"--allow {count.step.rule}={allowed}"
     whole = _takes_everything(count)
+    portion = limits.over_limit == "portion" and not whole and allowed is None
     if count.leaving <= most and not whole:
-        return Ruling()
-    if limits.over_limit == "portion" and not whole and allowed is None:
-        return Ruling(most=most)
+        if count.largest > piece and not portion:
+            return Ruling(refused=_of_piece(count, ceilings[0][1] if allowed is None else broken))
+        return Ruling(piece=piece)
+    if portion:
+        return Ruling(most=most, piece=piece)
     if whole:
         return Ruling(refused=_sentence(count, 'whole_table = "refuse"', _WHOLE))
     return Ruling(refused=_sentence(count, broken, _PORTION))
+
+
+def _needed(count: StepCount) -> int:
+    """What has to be allowed for the step to do all its work."""
+    return max(count.leaving, count.largest)
 
 
 def _takes_everything(count: StepCount) -> bool:
@@ -55,6 +68,7 @@ def _takes_everything(count: StepCount) -> bool:
 _PORTION = (
     'or write over_limit = "portion" under [limits] to take what the limit allows each night.'
 )
+_LATER = 'or write over_limit = "portion" under [limits] to take the other rows and leave these.'
 _WHOLE = (
     'or write whole_table = "allow" under the limits of the rule: these are all rows of the table '
     "that have a date."
@@ -67,7 +81,26 @@ def _sentence(count: StepCount, broken: str, way_on: str) -> str:
     return (
         f"rules.{step.rule} would {step.action} {count.leaving} of {count.rows} {things} of "
         f'"{step.table}"; the limit is {broken}. Nothing was {_past(step.action)}. If this is '
-        f"right, allow it once with `retention run --allow {step.rule}={count.leaving}`, {way_on}"
+        f"right, allow it once with `retention run --allow {step.rule}={_needed(count)}`, {way_on}"
+    )
+
+
+def _of_piece(count: StepCount, broken: str) -> str:
+    step = count.step
+    return (
+        f"rules.{step.rule} would take up to {count.largest} rows that belong together in one "
+        f"transaction; the limit is {broken}. Nothing was {_past(step.action)}. If this is right, "
+        f"allow it once with `retention run --allow {step.rule}={count.largest}`, {_LATER}"
+    )
+
+
+def stayed(step: Step, rows: int, piece: int) -> str:
+    """What is said of rows that would have taken more along than a limit allows."""
+    count = "1 row stays" if rows == 1 else f"{rows} rows stay"
+    return (
+        f'of "{step.table}" {count}: with all that goes with it, it is more than {piece} rows, and a '
+        f"limit allows no more in one transaction. The others were {_past(step.action)}. Allow it "
+        f"once with `retention run --allow {step.rule}=COUNT`, or raise rows_per_run."
     )
 
 

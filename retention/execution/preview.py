@@ -10,6 +10,7 @@ from retention.databases.faults import database_faults
 from retention.databases.statements.counting import count_also, count_kept, count_outcomes
 from retention.databases.statements.counting_files import count_files
 from retention.databases.statements.kept_sets import gone_sets
+from retention.databases.statements.pieces import largest_piece
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.planning.plan import Plan
 
@@ -35,6 +36,8 @@ def preview(
                 count = step_count(step, outcomes[index], rows, also, walk)
                 if files and count.due and (plan.files_gone(step) or plan.files_masked(step)):
                     count = replace(count, owned=count_files(connection, sets, index))
+                if count.due:
+                    count = replace(count, largest=largest_piece(connection, sets, index))
                 counts.append(count)
         return counts
 

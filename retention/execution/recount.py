@@ -203,6 +203,8 @@ class _Recounter:
         unnamed = unnamed_table(self.plan, result.count.step)
         if unnamed is not None:
             return f'"{unnamed}" has no primary key'
+        if result.too_large:
+            return "a piece is larger than a limit allows"
         return "a portion only" if ruling.most is not None else ""
 
     def _walk(self, step: Step, account: StepRecount, look: Callable[[Keys], int]) -> int:

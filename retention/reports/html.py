@@ -17,7 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retention.errors import StorageError
 from retention.reports import purges
-from retention.reports.file_facts import file_facts, row_files, waiting_files
+from retention.reports.counted import rule_facts
+from retention.reports.file_facts import row_files, waiting_files
 from retention.reports.recounted import alarms, remarks, summary
 from retention.reports.report import DONE
 
@@ -197,7 +198,7 @@ def _step(rule: Body) -> dict[str, Any]:
             for found in rule["also"]
             if found.get("done")
         ],
-        "files": list(file_facts(rule)),
+        "facts": list(rule_facts(rule)),
         "thing": "file" if rule.get("files") else "row",
         "refused": rule["refused"],
         "failed": rule["failed"],

@@ -54,6 +54,7 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "restricted": count.restricted,
         "waiting": count.waiting,
         "rows": count.rows,
+        "largest_piece": count.largest or None,
         "also": [
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
         ],
@@ -87,6 +88,7 @@ def step_body(database: str, result: StepResult) -> dict[str, Any]:
         files = result.files
         body["files"] |= {"bytes": files.bytes, "linked": files.linked, "changed": files.changed}
         body["files"]["failed"] = dict(files.failed)
+    body["too_large"] = result.too_large
     body["batches"] = result.batches
     body["milliseconds"] = round(result.seconds * 1000)
     body["refused"] = result.refused

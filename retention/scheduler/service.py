@@ -122,7 +122,7 @@ class Service:
     def _one_night(self) -> str:
         """What went wrong in one night, in words; nothing where all went well."""
         try:
-            code = self._night(Watch(lambda *_: None, self._stopping, self._interruption))
+            code = self._night(self._watch())
         except Interrupted:
             raise
         except RetentionError as error:
@@ -130,6 +130,9 @@ class Service:
         if code > 128 and self._received:
             raise self._interruption()
         return f"the run ended with exit code {code}: `retention report last`" if code else ""
+
+    def _watch(self) -> Watch:
+        return Watch(lambda *_: None, self._stopping, self._interruption, announced=self._say)
 
     def _stopping(self) -> bool:
         return bool(self._received)

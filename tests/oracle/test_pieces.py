@@ -133,7 +133,9 @@ def _links(draw: st.DrawFn, tables: list[str]) -> list[Link]:
 
 
 def _key(kind: str, number: int) -> Key:
-    return {"whole": (number,), "text": (f"k{number}",), "pair": (number % 2, f"p{number}")}[kind]
+    # no part is 0, which refers to nothing where the database enforces nothing
+    part = 1 + number % 2
+    return {"whole": (number,), "text": (f"k{number}",), "pair": (part, f"p{number}")}[kind]
 
 
 @st.composite

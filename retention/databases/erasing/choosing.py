@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.bounded_pieces import BoundedPieceEraser
 from retention.databases.erasing.erase import DirectEraser, Eraser
 from retention.databases.erasing.erase_cte import CteEraser
-from retention.databases.erasing.erase_pieces import PieceEraser
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.pseudonyms import Pseudonymizing, pseudonyms_in
 from retention.databases.erasing.whole_partitions import PartitionEraser, may_go_whole
@@ -22,21 +22,27 @@ def eraser_for(
     *,
     keys: bool,
     portion: bool,
+    piece: int | None = None,
 ) -> Eraser:
-    """The plainest way that is right for this step on this engine; `secret`: for pseudonyms."""
+    """The plainest way that is right for this step on this engine; `secret`: for pseudonyms.
+
+    `piece`: the most rows that may go with one row, where rows go in whole pieces.
+    """
     masks = pseudonyms_in(step)
     if not masks:
-        return _plainest(plan, dialect, step, keys=keys, portion=portion)
-    eraser = _plainest(plan, dialect, step, keys=True, portion=portion)
+        return _plainest(plan, dialect, step, keys=keys, portion=portion, piece=piece)
+    eraser = _plainest(plan, dialect, step, keys=True, portion=portion, piece=piece)
     return Pseudonymizing(eraser, plan, dialect, masks, secret())
 
 
-def _plainest(plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool) -> Eraser:
+def _plainest(
+    plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool, piece: int | None
+) -> Eraser:
     nameless = not plan.schema.tables[step.table].identity and not dialect.data_modifying_ctes
     if nameless or step.action is Action.REMEMBER:
         return DirectEraser(plan, dialect, step, keys=False)
     if plan.gone_with(step).circles:
-        return PieceEraser(plan, dialect, step, keys=keys)
+        return BoundedPieceEraser(plan, dialect, step, keys=keys, largest=piece)
     restricts = step.action is Action.RESTRICT
     updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
     if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):

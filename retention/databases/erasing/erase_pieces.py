@@ -16,8 +16,18 @@ from retention.databases.erasing.deleting import delete_at_once, deletion
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.locking import lock_tables
 from retention.databases.erasing.making import fill, make_temporary
-from retention.databases.erasing.windows import Both, KeyWindow, Window
-from retention.databases.sql import Row, Truth, any_of, joined, joined_to_any, row_of, written
+from retention.databases.erasing.windows import Window
+from retention.databases.sql import (
+    Expression,
+    Row,
+    Truth,
+    any_of,
+    in_written_order,
+    joined,
+    joined_to_any,
+    row_of,
+    written,
+)
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.stops import Stop, grouped
@@ -26,7 +36,7 @@ from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference
 
 STOPPED, ABOVE = "stopped", "above"
-_TURN = "retention_turn"
+TURN = "retention_turn"
 
 
 class OwnStops(Predicates):
@@ -59,22 +69,22 @@ class PieceEraser(SetEraser):
             return
         table = self.plan.schema.tables[name]
         columns = set_columns(self.plan, table)
-        make_temporary(connection, temporary, table, columns, known=True, numbered=_TURN)
+        make_temporary(connection, temporary, table, columns, known=True, numbered=TURN)
         for kind in (STOPPED, ABOVE):
             kept = self._kept(kind, name).name
-            make_temporary(connection, kept, table, table.identity, known=True, numbered=_TURN)
+            make_temporary(connection, kept, table, table.identity, known=True, numbered=TURN)
 
     def _temporary(self, name: str) -> sa.TableClause:
         found = super()._temporary(name)
         if name not in self.members:
             return found
-        return sa.table(found.name, *map(sa.column, (*found.c.keys(), _TURN)))
+        return sa.table(found.name, *map(sa.column, (*found.c.keys(), TURN)))
 
     def _kept(self, kind: str, name: str) -> sa.TableClause:
         """Of the rows set down those that are stopped, or those above one that is."""
         identity = self.plan.schema.tables[name].identity
         number = list(self.members).index(name)
-        return sa.table(f"retention_{kind}_{number}", *map(sa.column, (*identity, _TURN)))
+        return sa.table(f"retention_{kind}_{number}", *map(sa.column, (*identity, TURN)))
 
     def _clear(self, connection: sa.Connection) -> None:
         super()._clear(connection)
@@ -85,41 +95,17 @@ class PieceEraser(SetEraser):
     # -- deciding -----------------------------------------------------------------------------------
 
     def _decide(self, connection: sa.Connection, window: Window, most: int | None) -> int:
-        seeds = super()._decide(connection, window, most)
+        seeds = self._set_down_seeds(connection, window, most)
         if not seeds or not self.deletes:
             return seeds
-        keys = [] if most is None else self._seeds(connection)
         self._complete(connection)
-        if most is None or self._size(connection) <= most:
-            return self._due(connection)
-        return self._fitting(connection, window, keys, most)
+        return self._due(connection)
 
-    def _fitting(
-        self, connection: sa.Connection, window: Window, keys: list[tuple[Any, ...]], most: int
+    def _set_down_seeds(
+        self, connection: sa.Connection, window: Window, most: int | None = None
     ) -> int:
-        """Pieces that fit into what a limit leaves for tonight, found by halves; a larger one waits."""
-        columns = self.table.identity
-        waiting = [(0, len(keys))]
-        while waiting:
-            first, beyond = waiting.pop()
-            if beyond - first > 1:
-                middle = (first + beyond) // 2
-                waiting += [(middle, beyond), (first, middle)]
-            low = keys[first - 1] if first else None
-            some = Both(window, KeyWindow(columns, low, keys[beyond - 1]))
-            self._clear(connection)
-            super()._decide(connection, some, most)
-            self._complete(connection)
-            if 0 < self._size(connection) <= most:
-                return self._due(connection)
-        self._clear(connection)
-        return 0
-
-    def _seeds(self, connection: sa.Connection) -> list[tuple[Any, ...]]:
-        doomed = self._temporary(self.step.table)
-        columns = [doomed.c[name] for name in self.table.identity]
-        found = connection.execute(sa.select(*columns).order_by(*columns))
-        return [tuple(line) for line in found]
+        """Set down the rows that are due in the window; how many they are."""
+        return super()._decide(connection, window, most)
 
     def _complete(self, connection: sa.Connection) -> None:
         """Of the due rows those that nothing stops, with all that goes with them."""
@@ -132,19 +118,27 @@ class PieceEraser(SetEraser):
         turn, added = 0, 1
         while added:
             turn += 1
-            added = sum([self._add_children(connection, name, turn) for name in self.along])
+            added = sum([self._add_children(connection, *way, turn) for way in self._ways()])
 
-    def _add_children(self, connection: sa.Connection, name: str, turn: int) -> int:
-        table = self.plan.schema.tables[name]
-        row = row_of(table)
-        columns = set_columns(self.plan, table)
-        goes = [self._goes_since(row, reference, turn - 1) for reference in self.along[name]]
-        children = sa.select(
-            *(row.c[column] for column in columns), _number(turn).label(_TURN)
-        ).where(any_of(*goes), self._is_new(name, row, self._temporary(name)))
+    def _add_children(
+        self, connection: sa.Connection, name: str, reference: Reference, turn: int
+    ) -> int:
+        """Rows that refer to one of the last round; these are few, so the way begins with them."""
+        row = row_of(self.plan.schema.tables[name])
+        columns = set_columns(self.plan, self.plan.schema.tables[name])
+        values: list[Expression] = [*(row.c[column] for column in columns)]
+        children: sa.Select[Any] = sa.select(*values, _number(turn).label(TURN))
+        children = children.where(self._is_new(name, row, self._temporary(name)))
+        if reference.shared:
+            children = children.where(self._goes_since(row, reference, turn - 1))
+        else:
+            doomed = self._temporary(reference.parent)
+            source = doomed.join(row, joined(reference, row, doomed))
+            children = in_written_order(children.select_from(source))
+            children = children.where(_found_in(doomed, turn - 1))
         if self.locks_rows:
-            children = children.with_for_update()
-        return fill(connection, self._temporary(name), [*columns, _TURN], children)
+            children = children.with_for_update(of=row)
+        return fill(connection, self._temporary(name), [*columns, TURN], children)
 
     def _goes_since(self, row: Row, reference: Reference, turn: int) -> Truth:
         """TRUE where the row goes with a parent set down in that round, the last of its parents."""
@@ -171,7 +165,7 @@ class PieceEraser(SetEraser):
         connection.execute(deletion(self.dialect, root, self.table.identity, above))
         for name in self.members:
             doomed = self._temporary(name)
-            connection.execute(sa.delete(doomed).where(doomed.c[_TURN].is_not(None)))
+            connection.execute(sa.delete(doomed).where(doomed.c[TURN].is_not(None)))
         return True
 
     def _ways(self) -> Iterator[tuple[str, Reference]]:
@@ -200,11 +194,11 @@ class PieceEraser(SetEraser):
         identity = self.plan.schema.tables[parent].identity
         source = below.join(child, self._same(name, child, below))
         source = source.join(doomed, joined(reference, child, doomed))
-        above = sa.select(*(doomed.c[column] for column in identity), _number(turn).label(_TURN))
+        above = sa.select(*(doomed.c[column] for column in identity), _number(turn).label(TURN))
         above = above.distinct().select_from(source).where(self._is_new(parent, doomed, known))
         if turn > 1:
-            above = above.where(below.c[_TURN] == _number(turn - 1))
-        return fill(connection, known, [*identity, _TURN], above)
+            above = above.where(below.c[TURN] == _number(turn - 1))
+        return fill(connection, known, [*identity, TURN], above)
 
     def _same(self, name: str, row: Row, other: Row) -> Truth:
         identity = self.plan.schema.tables[name].identity
@@ -222,10 +216,6 @@ class PieceEraser(SetEraser):
         row = row_of(self.table)
         due = self._set_down(self.step.table, row), self.predicates.doomed(self.step, row)
         query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row).where(*due)
-        return int(connection.execute(query).scalar_one())
-
-    def _size(self, connection: sa.Connection) -> int:
-        query = sa.select(sa.func.count()).select_from(self._temporary(self.step.table))
         return int(connection.execute(query).scalar_one())
 
     # -- taking -------------------------------------------------------------------------------------
@@ -255,7 +245,7 @@ class PieceEraser(SetEraser):
 
 
 def _found_in(rows: Row, turn: int) -> Truth:
-    return rows.c[_TURN].is_(None) if turn == 0 else rows.c[_TURN] == _number(turn)
+    return rows.c[TURN].is_(None) if turn == 0 else rows.c[TURN] == _number(turn)
 
 
 def _number(turn: int) -> sa.BindParameter[int]:

@@ -37,14 +37,17 @@ def make_temporary(
     like = sa.select(*found).select_from(row).where(sa.literal_column("1 = 0"))
     shape = like.compile(connection, compile_kwargs={"literal_binds": True})
     key = ", ".join(map(connection.dialect.identifier_preparer.quote, table.identity))
-    inside = f" (PRIMARY KEY ({key}))" if engine == "mysql" and key else ""
+    also = f", INDEX ({numbered})" if numbered else ""
+    inside = f" (PRIMARY KEY ({key}){also})" if engine == "mysql" and key else ""
     kept = " ON COMMIT DELETE ROWS" if engine == "postgresql" and not lasting else ""
     place = _PLACE.get(engine, "")
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {place}{name}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name}{inside}{kept} AS {shape}")
+    where = "" if engine == "postgresql" else place
     if known and not inside:
-        where = "" if engine == "postgresql" else place
         connection.exec_driver_sql(f"CREATE UNIQUE INDEX {where}{name}_key ON {name} ({key})")
+    if numbered and not inside:
+        connection.exec_driver_sql(f"CREATE INDEX {where}{name}_number ON {name} ({numbered})")
 
 
 def fill(

@@ -10,7 +10,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.sql import Expression, Row, Truth, any_of, bind, joined, row_of, written
+from retention.databases.sql import (
+    Expression,
+    Row,
+    Truth,
+    any_of,
+    bind,
+    in_written_order,
+    joined,
+    row_of,
+    written,
+)
 from retention.databases.text_keys import Letters
 from retention.planning.plan import Plan
 from retention.planning.schema import ColumnKind, Table
@@ -83,7 +93,7 @@ class Circle:
         same = sa.and_(*(own == nodes.c[_part(position)] for own, position in pairs))
         refers = any_of(*(joined(reference, child, parent) for reference in self.references))
         source = nodes.join(here, same).join(there, refers)
-        return sa.select(*self._node(table, there, "")).select_from(source)
+        return in_written_order(sa.select(*self._node(table, there, "")).select_from(source))
 
     def _step(self, nodes: sa.CTE, up: bool) -> sa.Select[Any]:
         """As `_step_alone`; engines allow one mention of the set, so the references come as one."""
@@ -92,7 +102,8 @@ class Circle:
         names = [_PLACE, *map(_part, range(len(self.whole)))]
         same = sa.and_(*(edges.c[here + name] == nodes.c[name] for name in names))
         source = nodes.join(edges, same)
-        return sa.select(*(edges.c[there + name] for name in names)).select_from(source)
+        found = sa.select(*(edges.c[there + name] for name in names)).select_from(source)
+        return in_written_order(found)
 
     def _edges(self) -> Iterator[sa.Select[Any]]:
         for reference in self.references:
