@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from retention.backups.copy import BackupCopy
 from retention.backups.tools import ListingFailed, evidence
 from retention.errors import LakeFailure, UsageError
+from retention.lake.clearing import clean_log, vacuum
 from retention.lake.disk import LOG, Disk, DiskFile, Log, interval
 from retention.lake.table import LakeTable
 
@@ -169,8 +170,8 @@ def clear_up(table: LakeTable, observed_at: datetime) -> None:
     Raises ListingFailed where the table refuses.
     """
     try:
-        table.vacuum()
-        table.clean_log()
+        vacuum(table)
+        clean_log(table)
         _remove_unfinished(table, observed_at)
     except (LakeFailure, UsageError) as failure:
         raise ListingFailed(str(failure)) from failure

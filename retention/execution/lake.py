@@ -17,14 +17,14 @@ from retention.errors import LakeFailure
 from retention.execution.accounts import StepCount, StepResult, step_count
 from retention.execution.executor import Orders
 from retention.execution.limits import Ruling
-from retention.lake.table import Commit, LakeTable
+from retention.lake.table import LakeTable
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.lake import lake_schema, sampled_columns
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import ColumnKind, ColumnSample, Schema
 from retention.planning.values import ValueKind, kind_of_column
 from retention.policies.policy import Policy
-from retention.protocol.lake_batch import LakeWork, OpenedLake, change_lake, run_lake_batch
+from retention.protocol.lake_batch import LakeWork, OpenedLake, rehearse, run_lake_batch
 
 _SAMPLE = 1_000
 
@@ -126,18 +126,15 @@ def _carry_out(opened: OpenedLake, plan: Plan, result: StepResult, orders: Order
 
 def rehearsed(table: LakeTable, plan: Plan) -> Iterator[tuple[Step, str]]:
     """The steps that the library below cannot carry out, found on an empty table of the same form."""
-    with table.rehearsal() as empty:
-        for step in plan.steps:
-            try:
-                commit = Commit("retention:rehearsal", 1, "", step.rule)
-                change_lake(empty, doomed_text(plan, step), _values(plan, step), commit)
-                empty.refresh()
-            except LakeFailure:
-                yield (
-                    step,
-                    f"deltalake cannot {step.action} by these conditions and masks: write them with "
-                    "plain comparisons, in, between, like, is null and simple functions",
-                )
+    for step in plan.steps:
+        try:
+            rehearse(table, step, doomed_text(plan, step), _values(plan, step))
+        except LakeFailure:
+            yield (
+                step,
+                f"deltalake cannot {step.action} by these conditions and masks: write them with "
+                "plain comparisons, in, between, like, is null and simple functions",
+            )
 
 
 def _values(plan: Plan, step: Step) -> dict[str, str]:

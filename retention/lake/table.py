@@ -1,11 +1,10 @@
-"""One lake table, through `deltalake`: its columns, its rows by SQL, one commit for each change."""
+"""One lake table, through `deltalake`: its columns, its rows by SQL, its marker. Changes nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +29,7 @@ _KINDS = {
 }
 _WHOLE = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
-_APP, _BATCH, _ENTRY = "retention.ledger", "retention.batch", "retention.entry"
+APP, BATCH, ENTRY = "retention.ledger", "retention.batch", "retention.entry"
 _COMMITS = 1_000
 """How far back a batch is looked for among the commits."""
 _CONSTRAINT = "delta.constraints."
@@ -40,68 +39,60 @@ _APPEND_ONLY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What a commit of ours carries: its marker, the hash of the ledger's entry, and its rule."""
-
-    app: str
-    sequence: int
-    entry: str
-    rule: str
-
-
 class LakeTable:
-    """A lake table at one version; `refresh` moves it to the newest. Raises LakeFailure."""
+    """A lake table at one version; `refresh` moves it to the newest. Raises LakeFailure.
+
+    `handle` is the library's own table; only this room knows what to do with it.
+    """
 
     def __init__(self, address: str, folder: Path) -> None:
         self.address = address
         self.uri = uri_of(address, folder)
         library = delta_library()
-        with_faults = _Faults(address, "opened")
-        with with_faults:
-            self._table = library.DeltaTable(self.uri)
+        with Faults(address, "opened"):
+            self.handle: Any = library.DeltaTable(self.uri)
 
     @property
     def id(self) -> str:
         """The id that the table has had since it was made."""
-        return str(self._table.metadata().id)
+        return str(self.handle.metadata().id)
 
     @property
     def version(self) -> int:
         """The version that is read."""
-        return int(self._table.version())
+        return int(self.handle.version())
 
     @property
     def settings(self) -> Mapping[str, str]:
         """The table's properties as they were set; those left alone are not in it."""
-        return {str(key): str(value) for key, value in self._table.metadata().configuration.items()}
+        return {str(key): str(value) for key, value in self.handle.metadata().configuration.items()}
 
     @property
     def partition_columns(self) -> tuple[str, ...]:
         """The columns whose values are written into the names of folders and into the log."""
-        return tuple(self._table.metadata().partition_columns)
+        return tuple(self.handle.metadata().partition_columns)
 
     def marker(self, app: str) -> int:
         """The last sequence that was committed under that name, 0 where none was."""
-        found = self._table.transaction_version(app)
+        found = self.handle.transaction_version(app)
         return 0 if found is None else int(found)
 
     def entry_of(self, app: str, sequence: int) -> str | None:
         """The ledger's entry that the commit of a batch names; None where the log has it no more."""
-        with _Faults(self.address, "read"):
-            for commit in self._table.history(_COMMITS):
-                if (commit.get(_APP), commit.get(_BATCH)) == (app, str(sequence)):
-                    return str(commit.get(_ENTRY))
+        with Faults(self.address, "read"):
+            for commit in self.handle.history(_COMMITS):
+                if (commit.get(APP), commit.get(BATCH)) == (app, str(sequence)):
+                    return str(commit.get(ENTRY))
         return None
 
     def refresh(self) -> None:
         """Go to the newest version."""
-        with _Faults(self.address, "read"):
-            self._table.update_incremental()
+        with Faults(self.address, "read"):
+            self.handle.update_incremental()
 
     def schema(self) -> Table:
         """The table's columns as rules know them."""
-        columns = {field.name: _column(field) for field in self._table.schema().fields}
+        columns = {field.name: _column(field) for field in self.handle.schema().fields}
         settings = self.settings
         checks = tuple(
             Check(key.removeprefix(_CONSTRAINT), text)
@@ -121,8 +112,8 @@ class LakeTable:
     def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The answer to a query over ROWS, a piece at a time."""
         library = delta_library()
-        with _Faults(self.address, "read"):
-            answer = library.QueryBuilder().register(ROWS, self._table).execute(query)
+        with Faults(self.address, "read"):
+            answer = library.QueryBuilder().register(ROWS, self.handle).execute(query)
             for batch in answer:
                 yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
@@ -130,44 +121,21 @@ class LakeTable:
         """The one whole number that a query answers."""
         return int(next(self.rows(query))[0])
 
-    def delete(self, predicate: str, commit: Commit) -> None:
-        """Delete the rows for which the predicate holds, in one commit."""
-        with _Faults(self.address, "changed"):
-            self._table.delete(predicate, commit_properties=_properties(commit))
-
-    def update(self, values: Mapping[str, str], predicate: str, commit: Commit) -> None:
-        """Set columns of the rows for which the predicate holds, in one commit."""
-        with _Faults(self.address, "changed"):
-            self._table.update(
-                dict(values), predicate=predicate, commit_properties=_properties(commit)
-            )
-
     @contextmanager
     def rehearsal(self) -> Iterator[LakeTable]:
         """An empty table with the same columns, for the length of the block."""
         library = delta_library()
         with TemporaryDirectory() as folder:
-            with _Faults(self.address, "rehearsed"):
-                columns, parts = self._table.schema(), list(self.partition_columns)
+            with Faults(self.address, "rehearsed"):
+                columns, parts = self.handle.schema(), list(self.partition_columns)
                 library.DeltaTable.create(folder, schema=columns, partition_by=parts)
             yield LakeTable(f"delta://{folder}", Path())
 
     def paths(self) -> frozenset[str]:
         """The data files that the version uses, relative to the table's folder."""
-        with _Faults(self.address, "read"):
-            found = self._table.get_add_actions(flatten=True)
+        with Faults(self.address, "read"):
+            found = self.handle.get_add_actions(flatten=True)
             return frozenset(unquote(str(path)) for path in found.column("path").to_pylist())
-
-    def vacuum(self) -> None:
-        """Remove every file that no version younger than the table's own retention needs."""
-        with _Faults(self.address, "vacuumed"):
-            self._table.vacuum(dry_run=False, enforce_retention_duration=True, full=True)
-
-    def clean_log(self) -> None:
-        """Write a checkpoint, and remove commits older than the table's own log retention."""
-        with _Faults(self.address, "cleaned"):
-            self._table.create_checkpoint()
-            self._table.cleanup_metadata()
 
 
 def app_of(ledger_id: str) -> str:
@@ -196,15 +164,6 @@ def delta_library() -> Any:
     return deltalake
 
 
-def _properties(commit: Commit) -> Any:
-    library = delta_library()
-    marker = library.Transaction(commit.app, commit.sequence)
-    batch = {_APP: commit.app, _BATCH: str(commit.sequence), _ENTRY: commit.entry}
-    return library.CommitProperties(
-        custom_metadata={**batch, "retention.rule": commit.rule}, app_transactions=[marker]
-    )
-
-
 def _column(field: Any) -> Column:
     name = getattr(field.type, "type", None)
     kind_text = name if isinstance(name, str) else "nested"
@@ -220,7 +179,7 @@ def _column(field: Any) -> Column:
     return Column(field.name, kind, kind_text, field.nullable)
 
 
-class _Faults:
+class Faults:
     """The library's errors as ours; their text may quote values, so only their kind is told."""
 
     def __init__(self, address: str, what: str) -> None:

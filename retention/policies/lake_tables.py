@@ -35,7 +35,7 @@ def is_lake(table: str) -> bool:
 def place_of(address: str) -> tuple[str, str]:
     """Scheme ("" for a folder of this machine) and path; ValueError for what is no address."""
     found = _ADDRESS.fullmatch(address)
-    if found is None or "@" in found["path"].partition("/")[0]:
+    if found is None or re.match(r"[^/]*:[^/]*@", found["path"]):
         raise ValueError(
             "the address of a lake table is delta:///absolute/folder, delta://folder beside the "
             "policy, or delta+s3://bucket/folder; secrets come from the environment"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention.errors import IntegrityError, LakeFailure
-from retention.lake.table import Commit, LakeTable, app_of
+from retention.lake.changing import Commit, delete, update
+from retention.lake.table import LakeTable, app_of
 from retention.ledger.entry import Intent, Kind
 from retention.ledger.settling import MarkerState, Outcome, settle
 from retention.ledger.store import Ledger
@@ -120,7 +121,7 @@ def _attempt(opened: OpenedLake, work: LakeWork) -> int:
     points.reached(points.INTENT)
     try:
         commit = Commit(opened.app, sequence, entry.hash, work.step.rule)
-        change_lake(table, work.predicate, work.values, commit)
+        _change(table, work.predicate, work.values, commit)
     except LakeFailure:
         # a commit may have taken place though the library failed after it: the table tells
         table.refresh()
@@ -134,14 +135,18 @@ def _attempt(opened: OpenedLake, work: LakeWork) -> int:
     return rows
 
 
-def change_lake(
-    table: LakeTable, predicate: str, values: Mapping[str, str], commit: Commit
-) -> None:
+def rehearse(table: LakeTable, step: Step, predicate: str, values: Mapping[str, str]) -> None:
+    """The same change to an empty table of the same columns; LakeFailure where it cannot be made."""
+    with table.rehearsal() as empty:
+        _change(empty, predicate, values, Commit("retention:rehearsal", 1, "", step.rule))
+
+
+def _change(table: LakeTable, predicate: str, values: Mapping[str, str], commit: Commit) -> None:
     """Delete the rows of the predicate, or set these columns of theirs, in one commit."""
     if values:
-        table.update(values, predicate, commit)
+        update(table, values, predicate, commit)
     else:
-        table.delete(predicate, commit)
+        delete(table, predicate, commit)
 
 
 def _intent(table: LakeTable, work: LakeWork, rows: int, sequence: int, at: datetime) -> Intent:

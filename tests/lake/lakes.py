@@ -113,3 +113,9 @@ def done(body: Mapping[str, Any]) -> dict[str, int]:
         f"{rule['rule']} {rule['action']}": rule["erased"] + rule["anonymized"]
         for rule in body["rules"]
     }
+
+
+def recount_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The recount of the one lake table."""
+    (found,) = [item for item in body["recount"] if item["database"].startswith("delta:")]
+    return dict(found)

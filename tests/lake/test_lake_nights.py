@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import deltalake
-from lakes import AS_OF, done, due, ids, ledger_of, night, request, rows_of, write
+from lakes import AS_OF, done, due, ids, ledger_of, night, recount_of, request, rows_of, write
 from project import Project
 
 RULE = """
@@ -41,7 +41,7 @@ def test_takes_what_a_dry_run_counted_and_nothing_else(lake: Project) -> None:
     assert done(body) == {"events delete": 2}
     assert ids(folder) == [3, 4, 5, 6]
     assert deltalake.DeltaTable(folder).schema() == before
-    recount = body["recount"][-1]
+    recount = recount_of(body)
     assert [(step["looked"], step["rule"]) for step in recount["steps"]] == [(4, "events")]
     assert recount["findings"] == []
     asked = request(lake)

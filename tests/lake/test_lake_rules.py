@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from lakes import AS_OF, done, due, ids, lake_counts, night, request, rows_of, write
+from lakes import AS_OF, done, due, ids, lake_counts, night, recount_of, request, rows_of, write
 from project import HEAD, Project
 
 from retention.errors import PolicyError, UsageError
@@ -73,7 +73,7 @@ def test_keys_that_a_lake_table_has_no_use_for(line: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["delta:/lake", "delta://", "delta+s3:bucket", "delta+s3://key@bucket/events"]
+    "address", ["delta:/lake", "delta://", "delta+s3:bucket", "delta+s3://key:secret@bucket/events"]
 )
 def test_addresses_that_are_none(address: str) -> None:
     """An address with a secret in it, or of no known form, is refused when the file is read."""
@@ -156,7 +156,7 @@ def test_unless_holds_a_row(lake: Project) -> None:
     body = night(lake)
     assert body["rules"][0]["unless"] == {"legal hold": 1}
     assert ids(lake.folder / "lake" / "events") == [1, 2, 4]
-    assert body["recount"][-1]["steps"][0]["stopped"] == 1
+    assert recount_of(body)["steps"][0]["stopped"] == 1
 
 
 def test_masks_leave_every_other_column_alone(lake: Project) -> None:

@@ -1,0 +1,18 @@
+"""Old versions of a lake table removed, as far as its own properties allow."""
+
+from __future__ import annotations
+
+from retention.lake.table import Faults, LakeTable
+
+
+def vacuum(table: LakeTable) -> None:
+    """Remove every file that no version younger than the table's own retention needs."""
+    with Faults(table.address, "vacuumed"):
+        table.handle.vacuum(dry_run=False, enforce_retention_duration=True, full=True)
+
+
+def clean_log(table: LakeTable) -> None:
+    """Write a checkpoint, and remove commits older than the table's own log retention."""
+    with Faults(table.address, "cleaned"):
+        table.handle.create_checkpoint()
+        table.handle.cleanup_metadata()
