@@ -28,7 +28,7 @@ LEDGER = {
     "keys": "The folder of the monthly keys; by default beside the ledger.",
 }
 RULE = {
-    "table": "The table the rule speaks of.",
+    "table": "The table the rule speaks of; or the address of a lake table, delta:///path/events.",
     "files": "Which files the rule is about, a path or address with * and **; or, beside `table`, "
     "columns that name files and where these lie: such a file goes with its row.",
     "database": "The name under [databases]; needed where there are several.",
@@ -88,8 +88,9 @@ REFERENCE = {
     "lock": "Keep new referring rows out of a batch by locking their table (PostgreSQL).",
 }
 BACKUPS = {
-    "database": "The name under [databases] of what is copied; or several names.",
-    "kind": "Who lists the copies: files, restic, borg, pgbackrest, a command; or declared: nobody.",
+    "database": "The name under [databases] of what is copied, or several names; or a lake table.",
+    "kind": "Who lists the copies: files, restic, borg, pgbackrest, a command; lake: old versions of "
+    "a lake table; or declared: nobody.",
     "path": "The files, with * in it; relative to this file, or a URL that fsspec knows.",
     "repository": "The repository of restic or borg.",
     "only": "Of a repository that holds other things: the tag (restic), or a pattern of the names "
@@ -100,7 +101,8 @@ BACKUPS = {
     "keep": 'How long a copy is kept, such as "35 days"; without it nobody knows when it goes.',
     "takes": "How much older than the time of a copy its contents may be.",
     "one_snapshot": "Each file is one snapshot: mariadb-dump with --single-transaction, for example.",
-    "expire": "true: we remove what is past `keep`; false: we watch and report.",
+    "expire": "true: we remove what is past `keep` (of a lake table: what its own properties no "
+    "longer need); false: we watch and report.",
     "keep_last": "How many of the newest copies `expire` always leaves.",
 }
 COVERAGE = {

@@ -16,6 +16,7 @@ from retention.backups.reapplying.months import Owed, destroy_months, gone_until
 from retention.backups.records import Records
 from retention.ledger.entry import JSON, Kind
 from retention.ledger.store import Ledger
+from retention.policies.lake_tables import is_lake
 from retention.reports.report import step_body
 from retention.scheduler.file_night import file_night
 from retention.scheduler.lake_night import lake_night
@@ -58,13 +59,16 @@ def _copies(request: Request, ledger: Ledger, night: Night) -> list[SetNight]:
 def _keys(request: Request, ledger: Ledger, night: Night) -> list[str]:
     """A month's key goes once no copy is left that could bring back what its tokens name.
 
-    Where a database failed, it may just have been restored, and a reapply will need every key.
+    Where a database failed, it may just have been restored, and a reapply will need every key. Of
+    lake tables there are no tokens.
     """
     if any(found.error for found in night.databases):
         return []
+    lakes = {found for found, name in ledger.databases().items() if is_lake(name)}
     owed = [
         Owed(duty.backups, duty.erasure.database_id, duty.erasure.at, not duty.open)
         for duty in Records(ledger).obligations()
+        if duty.erasure.database_id not in lakes
     ]
     keys = key_folder(request.policy, request.folder)
     gone = destroy_months(ledger, keys, gone_until(owed), request.now())

@@ -2,6 +2,7 @@
 
 An example is a fence ```toml policy, a fence ```sql database (or that of the example before),
 perhaps a fence ```text files (a path and the day of its last change, a line each), a fence
+```csv lake/TABLE (a Delta table in that folder: names and types, then a row a line), a fence
 ```console with commands and what they print, and tables `| TABLE | columns … | becomes | why |`.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "policy"
-_KINDS = "toml policy|sql database|text files|console"
+_KINDS = r"toml policy|sql database|text files|csv lake/\w+|console"
 _FENCE = re.compile(rf"^```({_KINDS})\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
 _SETS = re.compile(r"(\w+) = (NULL|'(?:[^']|'')*'|-?[\d.]+)")
@@ -60,6 +61,7 @@ class Example:
     database: str
     line: int
     files: dict[str, str] = field(default_factory=dict)
+    lakes: dict[str, str] = field(default_factory=dict)
     consoles: list[str] = field(default_factory=list)
     fates: dict[str, list[Fate]] = field(default_factory=dict)
 
@@ -87,6 +89,7 @@ def examples(text: str) -> Iterator[Example]:
         example = Example(fences[0][1], database, text.count("\n", 0, start) + 1)
         listed = "".join(body for kind, body in fences if kind == "text files")
         example.files = dict(line.split() for line in listed.splitlines())
+        example.lakes = {kind[4:]: body for kind, body in fences if kind.startswith("csv ")}
         example.consoles = [body for kind, body in fences if kind == "console"]
         example.fates = dict(_tables(_FENCE.sub("", part)))
         yield example

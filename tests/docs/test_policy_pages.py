@@ -20,6 +20,8 @@ from pathlib import Path
 from unittest import mock
 from zoneinfo import ZoneInfo
 
+import arro3.core as arrow
+import deltalake
 import pytest
 from pages import FOLDER, Example, Fate, Row, examples, with_consoles
 from project import Outcome
@@ -33,6 +35,11 @@ PAGES = sorted(FOLDER.glob("*.md"))
 EXAMPLES = [(page, found) for page in PAGES for found in examples(page.read_text(encoding="utf-8"))]
 NAMES = [f"{page.stem}:{found.line}" for page, found in EXAMPLES]
 COLUMNS = "88"
+_LAKE_TYPES = {
+    "long": arrow.DataType.int64(),
+    "string": arrow.DataType.string(),
+    "timestamp": arrow.DataType.timestamp("us", tz="UTC"),
+}
 FILES = "files"
 """The table of a page that tells of files; `explain` knows rows only."""
 _VARIES = (
@@ -86,6 +93,41 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[str, Row]]:
     return [(" ".join(str(row[name]) for name in key), row) for row in rows]
 
 
+def write_lake(folder: Path, text: str) -> None:
+    """A Delta table: the first line has `name:type`, the others a row each; '' is NULL."""
+    first, *lines = text.splitlines()
+    columns = [part.split(":") for part in first.split(",")]
+    rows = zip(*(line.split(",") for line in lines), strict=True)
+    made = {
+        name: arrow.Array([value or None for value in values], arrow.DataType.string()).cast(
+            _LAKE_TYPES[kind]
+        )
+        for (name, kind), values in zip(columns, rows, strict=True)
+    }
+    deltalake.write_deltalake(folder, arrow.Table.from_pydict(made))
+
+
+def lake_contents(folder: Path) -> dict[str, Row]:
+    """The rows of a Delta table as texts, by their first column."""
+    table = deltalake.DeltaTable(folder)
+    names = [column.name for column in table.schema().fields]
+    texts = ", ".join(f'cast("{name}" as text)' for name in names)
+    found = (
+        deltalake.QueryBuilder().register("t", table).execute(f"select {texts} from t order by 1")
+    )
+    lines = [
+        line
+        for batch in found
+        for line in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    ]
+    return {line[0]: dict(zip(names, line, strict=True)) for line in lines}
+
+
+def _is_explained(table: str) -> bool:
+    """`explain` knows rows of databases only."""
+    return table != FILES and not table.startswith("lake/")
+
+
 class Played:
     """One example, played in a folder of its own."""
 
@@ -101,6 +143,8 @@ class Played:
             (folder / name).write_text("x" * 1000, encoding="utf-8")
             noon = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
             os.utime(folder / name, (noon, noon))
+        for name, text in example.lakes.items():
+            write_lake(folder / name, text)
         self.before = self._contents()
         self.after = self.before
         self.printed: list[str] = []
@@ -126,6 +170,7 @@ class Played:
             if (self.folder / name).exists()
         }
         found = contents(self.folder / "shop.db")
+        found |= {name: lake_contents(self.folder / name) for name in self.example.lakes}
         return found | {FILES: there} if self.example.files else found
 
     def _console(self, text: str) -> str:
@@ -149,7 +194,7 @@ class Played:
         if self.stories:
             return
         for table, fates in self.example.fates.items():
-            for fate in fates if table != FILES else ():
+            for fate in fates if _is_explained(table) else ():
                 words = ("explain", table, *fate.key.split(), "--json", "--at", self._instant())
                 self.stories[table, fate.key] = retention(self.folder, *words).json
 
@@ -242,7 +287,7 @@ def test_explain_gives_the_reason_that_the_page_gives(
     stories = played(page, example).stories
     zone = tomllib.loads(example.policy)["timezone"]
     for table, fates in example.fates.items():
-        for fate in fates if table != FILES else ():
+        for fate in fates if _is_explained(table) else ():
             story = stories[table, fate.key]
             said = {_said(rule) for rule in story["rules"]} or {"no rule"}
             assert set(fate.words) <= said, f"{table} {fate.key}"
