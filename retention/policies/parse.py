@@ -16,7 +16,7 @@ from retention.errors import PolicyError, Problem
 from retention.policies.backups import BackupSettings, backup_faults, with_versions
 from retention.policies.file_patterns import NameDate
 from retention.policies.file_rules import file_rule_faults
-from retention.policies.lake_tables import lake_rule_faults
+from retention.policies.lake_rules import lake_rule_faults
 from retention.policies.periods import Periods, StatuteId
 from retention.policies.policy import (
     Coverage,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from retention.errors import Problem, RetentionError
@@ -22,15 +21,15 @@ from retention.execution.lake import (
 from retention.execution.lake_recount import recount_lake
 from retention.execution.limits import Ruling, rule_on
 from retention.lake.table import LakeTable
-from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
 from retention.planning.files import problems_at
 from retention.planning.lake import lake_plan, lake_problems
 from retention.planning.plan import Plan
 from retention.policies.policy import Policy
-from retention.protocol.lake_batch import OpenedLake, open_lake
+from retention.protocol.lake_batch import open_lake
 from retention.scheduler.dry_run import Preview
 from retention.scheduler.request import DatabaseNight, Request, key_folder
+from retention.scheduler.written_down import write_down
 
 
 def lake_night(
@@ -60,7 +59,7 @@ def _one_table(
             orders = Orders(run_id, rows, keys, request.now, request.watch)
             execute_lake(opened, night.plan, counts, rulings, orders, night.results)
             night.recount = recount_lake(table, request.policy, night.plan, night.results)
-            _written_down(opened, request, run_id, night)
+            write_down(opened.ledger, opened.table.id, request, run_id, night)
     except RetentionError as error:
         night.error = error
     return night
@@ -80,18 +79,6 @@ def _counted(
     return counts, [
         in_one_commit(count, rule_on(count, allowed.get(count.step.rule))) for count in counts
     ]
-
-
-def _written_down(opened: OpenedLake, request: Request, run_id: str, night: DatabaseNight) -> None:
-    table_id = opened.table.id
-    write = partial(opened.ledger.append, run_id=run_id, database_id=table_id, durable=False)
-    for result in night.results:
-        if result.refused or result.failed:
-            kind = Kind.RULE_REFUSED if result.refused else Kind.RULE_FAILED
-            body = {"rule": result.count.step.rule, "why": result.refused or result.failed}
-            write(kind, request.now(), body=body)
-    if night.recount is not None:
-        write(Kind.RECOUNT, request.now(), body=night.recount.body())
 
 
 def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionError]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 
 from retention.backups.copy import PLACED, Position
 from retention.backups.reapplying.ghosts import refuse_ghosts
@@ -15,7 +14,6 @@ from retention.execution.executor import Orders, execute
 from retention.execution.limits import rule_on
 from retention.execution.preview import preview
 from retention.execution.recount import Looking, look_before, recount
-from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
 from retention.planning.make import make_plan
 from retention.planning.plan import Plan
@@ -24,6 +22,7 @@ from retention.protocol.opening import Opened, open_for_work
 from retention.scheduler.file_night import row_files
 from retention.scheduler.request import DatabaseNight, Request, key_folder
 from retention.scheduler.run_names import holder
+from retention.scheduler.written_down import write_down
 from retention.subjects.holds import bring_holds_together
 from retention.subjects.restrictions import bring_requests_together
 
@@ -53,7 +52,7 @@ def one_database(
             execute(opened, night.plan, counts, rulings, orders, night.results)
             looking = Looking(opened.database, request.policy, night.plan, request.watch.stopping)
             night.recount = recount(looking, before, list(zip(night.results, rulings, strict=True)))
-            _written_down(opened, request, run_id, night)
+            write_down(opened.ledger, opened.database_id, request, run_id, night)
             night.position = _position(request.policy, opened, night.notes)
     except RetentionError as error:
         night.error = error
@@ -100,15 +99,3 @@ def _position(policy: Policy, opened: Opened, notes: list[str]) -> Position | No
         notes.append(f"{failure}; copies of {name} are judged by their time")
         return None
     return None if found is None else Position(*found)
-
-
-def _written_down(opened: Opened, request: Request, run_id: str, night: DatabaseNight) -> None:
-    database_id = opened.database_id
-    write = partial(opened.ledger.append, run_id=run_id, database_id=database_id, durable=False)
-    for result in night.results:
-        if result.refused or result.failed:
-            kind = Kind.RULE_REFUSED if result.refused else Kind.RULE_FAILED
-            body = {"rule": result.count.step.rule, "why": result.refused or result.failed}
-            write(kind, request.now(), body=body)
-    if night.recount is not None:
-        write(Kind.RECOUNT, request.now(), body=night.recount.body())
