@@ -61,7 +61,7 @@ from retention.protocol import points
 from retention.scheduler import one_database
 from retention.scheduler.lanes import told_to_stop
 
-windows.KeyWalker.__init__.__defaults__ = (4,)
+windows.KeyWalker.__init__.__defaults__ = (4, *windows.KeyWalker.__init__.__defaults__[1:])
 windows.PageWalker.__init__.__defaults__ = (1,)
 executor._adapt = lambda *_: None
 folder, working, seen = Path(__file__).parent, [""], []
