@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import types
 
 from retention.databases.catalogue_facts import CatalogueFacts, catalogue_facts, declared_types
+from retention.databases.derived import with_derived
 from retention.databases.partitions import folded_references, folded_tables, partitions_of
 from retention.databases.reflected_columns import column_of
 from retention.databases.reflected_indexes import ordered, partly_unique, plainly_unique, served
@@ -45,7 +46,7 @@ def reflect(connection: sa.Connection) -> Schema:
         for table in _tables(connection, inspector, dialect, schema, prefix):
             tables[table.name] = table
         references += _references(connection, inspector, dialect, schema, default)
-    tables = folded_tables(tables, partitions)
+    tables = with_derived(connection, dialect, folded_tables(tables, partitions), default)
     known = [name for name in OURS if name in tables]
     for name in known:
         del tables[name]

@@ -10,6 +10,7 @@ from retention.errors import PolicyError, Problem
 from retention.planning.check import contradictions, reference_faults, warnings
 from retention.planning.circle_checks import circle_faults
 from retention.planning.clock_checks import clock_remarks
+from retention.planning.derived import derived_warnings
 from retention.planning.keyless import keyless_faults
 from retention.planning.mask_checks import mask_faults, mask_warnings
 from retention.planning.order import OrderFault, in_order
@@ -74,7 +75,7 @@ def plan_and_problems(
             *circle_faults(plan),
         ]
         cautions += [*warnings(policy, plan), *mask_warnings(plan)]
-        cautions += [*trigger_warnings(plan), *unit_warnings(plan)]
+        cautions += [*trigger_warnings(plan), *derived_warnings(plan), *unit_warnings(plan)]
         ordered = _ordered(plan, cautions, faults)
         cautions += clock_remarks(policy, plan)
     return ordered, problems_of_faults(policy, faults, cautions)

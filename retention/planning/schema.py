@@ -34,6 +34,7 @@ class TableKind(StrEnum):
     TABLE = "table"
     PARTITIONED = "partitioned table"
     VIEW = "view"
+    DERIVED = "derived table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,19 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """What repeats a table's rows: a full-text index (`module` fts3 to fts5) or a materialized view.
+
+    `columns`: those that the index reads; `rowid`: the column that it knows rows by.
+    """
+
+    name: str
+    module: str = ""
+    columns: tuple[str, ...] = ()
+    rowid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table. `name` is how policies name it: with its schema where that is not the default.
 
@@ -96,6 +110,7 @@ class Table:
     partly_unique: frozenset[str] = frozenset()
     checks: tuple[Check, ...] = ()
     ordered: frozenset[str] = frozenset()
+    derived: tuple[Derived, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -28,14 +28,14 @@ def written_by(body: str) -> tuple[str, ...]:
 def trigger_warnings(plan: Plan) -> Iterator[Fault]:
     """The triggers that a step sets off, and the tables that they write."""
     for step in plan.steps:
-        for name, event in _events(plan, step):
+        for name, event in events_of(plan, step):
             table = plan.schema.tables[name]
             for trigger in table.triggers:
                 if event in trigger.events:
                     yield ("rules", step.rule), _told(table, trigger, event)
 
 
-def _events(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
+def events_of(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
     """(table, event) for everything that the step does to tables."""
     for name in plan.lost_tables(step):
         yield name, "DELETE"
