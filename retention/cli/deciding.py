@@ -32,6 +32,11 @@ RuleOption = Annotated[
 ]
 
 
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Count what is not due in large tables, too.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(check)
@@ -112,6 +117,7 @@ def plan(
     at: Annotated[str | None, typer.Option("--at", help="As of this instant or day.")] = None,
     json: JsonOption = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements of each step.")] = False,
+    full: FullOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
@@ -123,7 +129,7 @@ def plan(
     from retention.scheduler.lake_night import lake_counts
 
     context = load(config)
-    request = request_for(context, instant(at, context.policy, future=True), rule)
+    request = request_for(context, instant(at, context.policy, future=True), rule, full=full)
     bodies, notes, codes = [], [], []
     for name in context.policy.databases:
         try:

@@ -23,6 +23,7 @@ def request_for(
     everything: bool = False,
     allowed: Mapping[str, int] | None = None,
     jobs: int = 1,
+    full: bool = False,
 ) -> Request:
     """The Request behind plan, run and serve; UsageError for a rule that does not exist."""
     from retention.scheduler.nightly import Request
@@ -39,6 +40,7 @@ def request_for(
         everything,
         allowed or {},
         jobs,
+        full,
     )
 
 

@@ -15,7 +15,7 @@ from retention.reports.file_facts import row_files, waiting_files
 from retention.reports.purges import headline, told
 from retention.reports.reapplied import done, end, table_lines
 from retention.reports.recounted import alarms, remarks, summary
-from retention.reports.report import notices
+from retention.reports.report import not_counted, notices
 from retention.scheduler.due import Decision
 
 Body = Mapping[str, Any]
@@ -123,6 +123,8 @@ def _head(body: Body, numbers: str) -> str:
 
 
 def _of(body: Body) -> str:
+    if body.get("rows_about"):
+        return f" of about {body['rows_about']:,}"
     return f" of {body['rows']:,}" if "rows" in body else ""
 
 
@@ -164,6 +166,8 @@ def _counts(body: Body) -> list[str]:
     parts += [f"{count:,} unless {name}" for name, count in body["unless"].items() if count]
     lines = wrapped(body["why"])
     lines += wrapped(" · ".join(parts)) if parts else []
+    if body.get("rows_about"):
+        lines += wrapped(not_counted(body))
     return lines + [line for said in rule_facts(body) for line in wrapped(said)]
 
 

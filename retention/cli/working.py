@@ -19,7 +19,7 @@ from retention.cli.context import (
     now,
     stop_signals,
 )
-from retention.cli.deciding import RuleOption
+from retention.cli.deciding import FullOption, RuleOption
 from retention.cli.requests import request_for
 from retention.errors import UsageError
 
@@ -51,6 +51,7 @@ def run(
         int,
         typer.Option("--jobs", min=1, metavar="N", help="Work on so many databases side by side."),
     ] = 1,
+    full: FullOption = False,
     json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -67,7 +68,14 @@ def run(
 
         watch = Watch(advanced, *signals, finished, _announced)
         request = request_for(
-            context, as_of, rule, watch=watch, everything=all_, allowed=allowed, jobs=jobs
+            context,
+            as_of,
+            rule,
+            watch=watch,
+            everything=all_,
+            allowed=allowed,
+            jobs=jobs,
+            full=full,
         )
         night = nightly(request)
     body = run_body(ledger_of(context.policy, context.folder), night.run_id)

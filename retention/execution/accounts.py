@@ -42,9 +42,11 @@ class StepCount:
     """The rows of one step's table, sorted by outcome; `waiting`: for others of their unit.
 
     `files`: where they are files. `owned`: how many files go with rows; None: nobody counted.
-    `walk`: how a run goes over the table, where something is due.
-    `files`: where they are files. `largest`: no piece or unit has more rows, which go in one
-    transaction; 0 where none is larger than a batch.
+    `walk`: how a run goes over the table, where something is due. `largest`: no piece or unit has
+    more rows, which go in one transaction; 0 where none is larger than a batch.
+    `about`: so many rows by the database's own statistics, where only those before the line were
+    counted: `not_started` and `undecidable` are not known then, and there are at least so many `rows`
+    and `running` as suffices for the limits.
     """
 
     step: Step
@@ -64,6 +66,7 @@ class StepCount:
     walk: Walk | None = None
     owned: int | None = None
     largest: int = 0
+    about: int | None = None
 
     @property
     def leaving(self) -> int:
@@ -74,9 +77,13 @@ class StepCount:
     @property
     def datable(self) -> int:
         """Rows whose clock can be read, whether or not they are due."""
-        stopped = (*self.kept.values(), *self.blocked.values(), *self.unless.values())
-        more = self.held + self.restricted + self.waiting
-        return self.due + self.running + more + sum(stopped)
+        return self.due + self.running + self.stopped
+
+    @property
+    def stopped(self) -> int:
+        """Rows whose period is over and that something keeps."""
+        named = (*self.kept.values(), *self.blocked.values(), *self.unless.values())
+        return self.held + self.restricted + self.waiting + sum(named)
 
 
 @dataclass(slots=True)
@@ -108,6 +115,7 @@ def step_count(
     rows: int,
     also: tuple[Also, ...],
     walk: Walk | None = None,
+    about: int | None = None,
 ) -> StepCount:
     """`kept:bookkeeping` and the like, as the database sorted them, into a StepCount."""
     named: dict[str, dict[str, int]] = {"kept": {}, "blocked": {}, "unless": {}}
@@ -130,4 +138,5 @@ def step_count(
         rows,
         also,
         walk=walk,
+        about=about,
     )

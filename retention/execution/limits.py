@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from retention.execution.accounts import StepCount
@@ -55,6 +56,14 @@ def _needed(count: StepCount) -> int:
     return max(count.leaving, count.largest)
 
 
+def rows_wanted(count: StepCount) -> int:
+    """How many rows of the table have to be known of for a ruling; more would not change it."""
+    limits = count.step.limits
+    # two more than the share needs, so that no rounding matters
+    needed = math.ceil(count.leaving / limits.share_of_table) + math.ceil(2 / limits.share_of_table)
+    return max(needed, limits.share_min_rows + 1)
+
+
 def _takes_everything(count: StepCount) -> bool:
     limits = count.step.limits
     return (
@@ -78,8 +87,9 @@ _WHOLE = (
 def _sentence(count: StepCount, broken: str, way_on: str) -> str:
     step = count.step
     things = "files" if step.of_files else "rows"
+    rows = count.rows if count.about is None else f"about {count.about}"
     return (
-        f"rules.{step.rule} would {step.action} {count.leaving} of {count.rows} {things} of "
+        f"rules.{step.rule} would {step.action} {count.leaving} of {rows} {things} of "
         f'"{step.table}"; the limit is {broken}. Nothing was {_past(step.action)}. If this is '
         f"right, allow it once with `retention run --allow {step.rule}={_needed(count)}`, {way_on}"
     )

@@ -2,50 +2,106 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
-from retention.databases.statements.counting import count_also, count_kept, count_outcomes
+from retention.databases.statements.clock_ranges import clock_range
+from retention.databases.statements.counting import (
+    Outcomes,
+    any_running,
+    count_also,
+    count_early,
+    count_kept,
+    count_outcomes,
+    count_up_to,
+)
 from retention.databases.statements.counting_files import count_files
+from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.kept_sets import gone_sets
 from retention.databases.statements.pieces import largest_piece
+from retention.databases.statistics import rows_about
 from retention.execution.accounts import Also, StepCount, step_count
+from retention.execution.limits import rows_wanted
 from retention.planning.plan import Plan
+
+MOST_COUNTED = 1_000_000
+"""Rows of a table up to which those that are not due are counted, too, unless all are asked for."""
 
 
 def preview(
-    database: Database, connection: Connection, plan: Plan, *, files: bool = False
+    database: Database,
+    connection: Connection,
+    plan: Plan,
+    *,
+    full: bool = False,
+    files: bool = False,
 ) -> list[StepCount]:
     """One count per step of the plan, in the order in which they would run.
 
-    `files`: those that rows on their way out name are counted, too, which a run need not know.
+    What is due is always counted. `full`: so is, in tables however large, what is not. `files`:
+    so are those that rows on their way out name, which a run need not know.
     """
-    with database_faults("counting", database.name), connection.begin():
-        with gone_sets(connection, plan, database.dialect) as sets:
-            outcomes, totals = count_outcomes(connection, sets)
-            counts = []
-            for index, step in enumerate(plan.steps):
-                also: tuple[Also, ...] = ()
-                walk, rows = None, totals[step.table]
-                if outcomes[index].get("due"):
-                    found = count_also(connection, sets, index)
-                    also = tuple(Also(*item) for item in found if item[2])
-                    walk = walk_of(connection, plan, database.dialect, step, rows)
-                count = step_count(step, outcomes[index], rows, also, walk)
-                if files and count.due and (plan.files_gone(step) or plan.files_masked(step)):
-                    count = replace(count, owned=count_files(connection, sets, index))
-                if count.due:
-                    count = replace(count, largest=largest_piece(connection, sets, index))
-                counts.append(count)
-        return counts
+    names = dict.fromkeys(step.table for step in plan.steps)
+    counting = database_faults("counting", database.name)
+    with counting, connection.begin(), gone_sets(connection, plan, database.dialect) as sets:
+        tallies = {name: _tally(connection, sets, name, full=full) for name in names}
+        return [
+            _count(connection, sets, index, tallies[step.table], files=files)
+            for index, step in enumerate(plan.steps)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Of one table the outcomes under each step, and its rows: counted, or `about` so many."""
+
+    outcomes: dict[int, Outcomes]
+    rows: int
+    about: int | None = None
+
+
+def _tally(connection: Connection, sets: GoneSets, table: str, *, full: bool) -> _Tally:
+    plan = sets.plan
+    steps = {index: step for index, step in enumerate(plan.steps) if step.table == table}
+    found = {index: clock_range(plan, sets.dialect, step) for index, step in steps.items()}
+    ranges = {index: early for index, early in found.items() if early is not None}
+    # without an index on every clock the table is scanned anyway, and one scan sorts all its rows
+    if not full and len(ranges) == len(steps):
+        about = rows_about(connection, plan.schema.tables[table])
+        if about is not None and about > MOST_COUNTED:
+            return _Tally(count_early(connection, sets, table, ranges), 0, about)
+    return _Tally(*count_outcomes(connection, sets, table, list(steps)))
+
+
+def _count(
+    connection: Connection, sets: GoneSets, index: int, tally: _Tally, *, files: bool
+) -> StepCount:
+    step, outcomes = sets.plan.steps[index], tally.outcomes[index]
+    if not outcomes.get("due"):
+        return step_count(step, outcomes, tally.rows, (), about=tally.about)
+    found = count_also(connection, sets, index)
+    also = tuple(Also(*item) for item in found if item[2])
+    rows = tally.rows if tally.about is None else tally.about
+    walk = walk_of(connection, sets.plan, sets.dialect, step, rows)
+    counted = step_count(step, outcomes, tally.rows, also, walk, tally.about)
+    counted = replace(counted, largest=largest_piece(connection, sets, index))
+    if files and (sets.plan.files_gone(step) or sets.plan.files_masked(step)):
+        counted = replace(counted, owned=count_files(connection, sets, index))
+    return counted if tally.about is None else _enough(connection, sets, index, counted)
+
+
+def _enough(connection: Connection, sets: GoneSets, index: int, count: StepCount) -> StepCount:
+    """As much of what was not counted as the limits have to know."""
+    rows = count_up_to(connection, sets, count.step.table, rows_wanted(count))
+    other = not count.stopped and any_running(connection, sets, index)
+    return replace(count, rows=rows, running=int(other))
 
 
 def kept_by_floors(database: Database, connection: Connection, plan: Plan) -> dict[str, int]:
-    """For each rule with a floor, the rows it keeps now."""
+    """For each rule that does nothing but keep, the rows it keeps now."""
+    acting = {step.rule for step in plan.steps}
+    keeping = dict.fromkeys(floor.rule for floor in plan.floors if floor.rule not in acting)
     with database_faults("counting", database.name), connection.begin():
-        return {
-            rule: count_kept(connection, plan, database.dialect, rule)
-            for rule in dict.fromkeys(floor.rule for floor in plan.floors)
-        }
+        return {rule: count_kept(connection, plan, database.dialect, rule) for rule in keeping}

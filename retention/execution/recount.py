@@ -171,6 +171,8 @@ class _Recounter:
         self.found = found
         self.stopping = stopping
         done = [result for result in results if not result.refused]
+        # of these the index shows the early rows, and a count of the others would be a scan
+        self.large = {found.count.step.table for found in results if found.count.about is not None}
         self.changes = changes_of(self.plan, done)
 
     def step(self, result: StepResult, ruling: Ruling) -> None:
@@ -226,7 +228,8 @@ class _Recounter:
                     left += look({key for key in due if self.before.was_there(step.table, key)})
                 if len(page) < PAGE:
                     # rows that were passed over as too late were looked at, too
-                    account.looked = self.rows.rows_in(step.table) if early else account.looked
+                    if early and step.table not in self.large:
+                        account.looked = self.rows.rows_in(step.table)
                     account.rows = account.looked
                     return left
             after = next(reversed(page))

@@ -20,7 +20,7 @@ from retention.reports import purges
 from retention.reports.counted import rule_facts
 from retention.reports.file_facts import row_files, waiting_files
 from retention.reports.recounted import alarms, remarks, summary
-from retention.reports.report import DONE
+from retention.reports.report import DONE, not_counted
 
 Body = Mapping[str, Any]
 _MONTHS = (
@@ -192,7 +192,8 @@ def _step(rule: Body) -> dict[str, Any]:
         "left": max(0, rule["due"] - done),
         "rows": rule["rows"],
         "outcomes": outcomes,
-        "others": max(0, rule["rows"] - sum(found.rows for found in outcomes)),
+        "others": max(0, (rule["rows"] or 0) - sum(found.rows for found in outcomes)),
+        "not_counted": not_counted(rule) if rule.get("rows_about") else "",
         "also": [
             {"table": found["table"], "past": _ALONG[found["action"]], "rows": found["done"]}
             for found in rule["also"]

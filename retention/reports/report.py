@@ -31,8 +31,8 @@ def stamp(moment: datetime | None) -> str | None:
 
 
 def count_body(database: str, count: StepCount) -> dict[str, Any]:
-    """One rule's action on one table, counted."""
-    step = count.step
+    """One rule's action on one table, counted; None where rows were not counted."""
+    step, counted = count.step, count.about is None
     body: dict[str, Any] = {
         "rule": step.rule,
         "database": database,
@@ -42,9 +42,9 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "why": step.reason + told_pseudonyms(step.masks),
         "statutes": list(step.statutes),
         "due": count.due,
-        "not_started": count.not_started,
-        "undecidable": count.undecidable,
-        "running": count.running,
+        "not_started": count.not_started if counted else None,
+        "undecidable": count.undecidable if counted else None,
+        "running": count.running if counted else None,
         "kept": sum(count.kept.values()),
         "kept_by": dict(count.kept),
         "blocked": sum(count.blocked.values()),
@@ -53,7 +53,8 @@ def count_body(database: str, count: StepCount) -> dict[str, Any]:
         "held": count.held,
         "restricted": count.restricted,
         "waiting": count.waiting,
-        "rows": count.rows,
+        "rows": count.rows if counted else None,
+        "rows_about": count.about,
         "largest_piece": count.largest or None,
         "also": [
             {"table": also.table, "action": also.action, "due": also.due} for also in count.also
@@ -99,6 +100,14 @@ def step_body(database: str, result: StepResult) -> dict[str, Any]:
 def notices(rules: Iterable[Mapping[str, Any]]) -> list[str]:
     """What has to stand beside a plan or a run of these rules."""
     return [CAVEAT] if any(rule.get("statutes") for rule in rules) else []
+
+
+def not_counted(body: Mapping[str, Any]) -> str:
+    """What a count left out, because it takes a scan of a large table."""
+    return (
+        "not due yet, not started and undecidable: not counted (table has about "
+        f"{body['rows_about']:,} rows; --full counts them)"
+    )
 
 
 def floor_bodies(plan: Plan, kept: dict[str, int]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def counts_only(request: Request, name: str) -> Preview:
         notes = [] if schema.enrolled else [_not_enrolled(name)]
         if request.rules:
             plan = plan.without(set(request.policy.rules) - request.rules)
-        counts = preview(database, connection, plan, files=True)
+        counts = preview(database, connection, plan, files=True, full=request.full)
         rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
         kept = kept_by_floors(database, connection, plan)
         return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))

@@ -38,7 +38,7 @@ def one_database(
             night.plan = _plan(request, opened, chosen)
             refuse_ghosts(opened, night.plan, key_folder(request.policy, request.folder))
             files = row_files(request, opened, run_id, night)
-            counts = preview(opened.database, opened.connection, night.plan)
+            counts = preview(opened.database, opened.connection, night.plan, full=request.full)
             rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
             orders = Orders(
                 run_id,

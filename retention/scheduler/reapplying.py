@@ -174,7 +174,7 @@ class _Work:
     def _rules(self) -> None:
         """Every rule as of now; what it had erased before the restore counts against no limit."""
         request, opened = self.request, self.reopened.opened
-        counts = preview(opened.database, opened.connection, self.plan)
+        counts = preview(opened.database, opened.connection, self.plan, full=True)
         rulings = [self._ruling(count) for count in counts]
         orders = Orders(
             self.told.run_id,

@@ -26,7 +26,8 @@ from retention.protocol.row_files import RowFilesDone
 class Request:
     """What is asked of a night: the policy, the instant, and what a person said on top.
 
-    `jobs`: how many databases are worked on side by side.
+    `jobs`: how many databases are worked on side by side. `full`: count what is not due in large
+    tables, too.
     """
 
     policy: Policy
@@ -39,6 +40,7 @@ class Request:
     everything: bool = False
     allowed: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
+    full: bool = False
 
 
 @dataclass(slots=True)

@@ -18,11 +18,19 @@ delete_after = "1 year"
 COLUMNS = "(id INTEGER PRIMARY KEY, at DATE)"
 REFUSED = {
     "sqlite": {
-        "a view": ("CREATE VIEW v AS SELECT * FROM notes", "v", "is a view; name the table behind it"),
+        "a view": (
+            "CREATE VIEW v AS SELECT * FROM notes",
+            "v",
+            "is a view; name the table behind it",
+        ),
         "a virtual table": ("CREATE VIRTUAL TABLE f USING fts5(at)", "f", "is a virtual table"),
     },
     "postgresql": {
-        "a view": ("CREATE VIEW v AS SELECT * FROM notes", "v", "is a view; name the table behind it"),
+        "a view": (
+            "CREATE VIEW v AS SELECT * FROM notes",
+            "v",
+            "is a view; name the table behind it",
+        ),
         "a foreign table": (
             "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
             " CREATE FOREIGN TABLE far (id integer, at date) SERVER s",
@@ -31,7 +39,11 @@ REFUSED = {
         ),
     },
     "mysql": {
-        "a view": ("CREATE VIEW v AS SELECT * FROM notes", "v", "is a view; name the table behind it"),
+        "a view": (
+            "CREATE VIEW v AS SELECT * FROM notes",
+            "v",
+            "is a view; name the table behind it",
+        ),
         "MyISAM": (f"CREATE TABLE t {COLUMNS} ENGINE=MyISAM", "t", "has no transactions"),
         "Aria": (f"CREATE TABLE t {COLUMNS} ENGINE=Aria", "t", "has no transactions"),
         "system versioning": (

@@ -28,6 +28,7 @@ from retention.databases.state import put_hold
 from retention.databases.statements.clock_ranges import clock_range
 from retention.databases.statements.gone import GoneSets
 from retention.errors import PolicyError
+from retention.execution import preview
 from retention.execution.accounts import StepResult
 from retention.execution.recounting.verdict import Recount
 from retention.ledger.entry import Entry, Kind
@@ -421,8 +422,9 @@ def _as_of(draw: st.DrawFn, term: Term, pivot: datetime, day: date) -> datetime:
 
 @contextmanager
 def walking_by_index(size: int) -> Iterator[None]:
-    """Whatever share is due, a clock's index leads where there is one, `size` rows a window."""
+    """As over a table of millions: a clock's index leads where there is one, `size` rows a window."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preview, "rows_about", lambda *_: 2 * preview.MOST_COUNTED)
         patch.setattr(walker, "INDEX_SHARE", dict.fromkeys(walker.INDEX_SHARE, 1.0))
         patch.setattr(KeyWalker.__init__, "__defaults__", (size, None))
         yield

@@ -420,9 +420,18 @@ def wanted(account: Account) -> dict[str, int]:
 def check_counts(counts: list[StepCount], accounts: list[Account]) -> None:
     """The dry run's numbers equal the oracle's, step by step, and so does what goes along."""
     for count, account in zip(counts, accounts, strict=True):
-        assert summed(count) == wanted(account), count.step.name
+        found, expected = summed(count), wanted(account)
+        if count.about is not None:
+            found, expected = (_before_the_line(kinds) for kinds in (found, expected))
+        assert found == expected, count.step.name
         also = {(found.table, found.action): found.due for found in count.also}
         assert also == account.also, count.step.name
+
+
+def _before_the_line(kinds: dict[str, int]) -> dict[str, int]:
+    """What is counted of a large table."""
+    after = ("running", "not started", "undecidable")
+    return {kind: number for kind, number in kinds.items() if kind not in after}
 
 
 def check_results(results: list[StepResult]) -> None:
@@ -502,7 +511,7 @@ def check_recount(bench: Bench, example: Example, after: Tables) -> None:
             left = night._outcomes(night._named(step.rule), "delete", list(after[step.table]))
             stopped = [kind for kind in left.values() if kind in KINDS]
             assert step.stopped == len(stopped), step
-            assert step.looked == len(after[step.table])
+            assert step.looked == len(after[step.table]) or example.indexed
 
 
 def evidence_may_go(example: Example) -> bool:

@@ -1,51 +1,89 @@
-"""The preview's numbers: one scan of a table for all its steps, and what would go along."""
+"""The preview's numbers: a table scanned once for all its steps, or not at all, and what goes along."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Row, Truth, all_of, is_true, row_of
+from retention.databases.sql import Row, Truth, all_of, bind, is_true, row_of
+from retention.databases.statements.clock_ranges import ClockRange
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.predicates import Predicates
 from retention.planning.plan import Action, Plan
 
 Outcomes = dict[str, int]
+_AFTER_THE_LINE = ("running", "not started", "undecidable")
 
 
-def outcome_query(sets: GoneSets, table: str) -> tuple[list[int], sa.Select[Any]]:
-    """One scan that sorts every row of `table` under each of its steps."""
+def outcome_query(
+    sets: GoneSets, table: str, indexes: Sequence[int], within: ClockRange | None = None
+) -> sa.Select[Any]:
+    """One scan that sorts every row of `table`, or those `within`, under each of these steps."""
     plan = sets.plan
     row = row_of(plan.schema.tables[table])
-    indexes = [index for index, step in enumerate(plan.steps) if step.table == table]
     columns = [
         sets.predicates(index).outcome(plan.steps[index], row).label(f"step_{index}")
         for index in indexes
     ]
-    sorted_rows = sa.select(*columns).select_from(row).subquery("sorted")
-    query = sa.select(*sorted_rows.c, sa.func.count()).group_by(*sorted_rows.c)
-    return indexes, query
+    some = sa.select(*columns).select_from(row)
+    sorted_rows = (some if within is None else some.where(within.holds(row))).subquery("sorted")
+    return sa.select(*sorted_rows.c, sa.func.count()).group_by(*sorted_rows.c)
 
 
 def count_outcomes(
-    connection: sa.Connection, sets: GoneSets
-) -> tuple[dict[int, Outcomes], dict[str, int]]:
-    """For each step (by its place in the plan) the rows of each outcome; and rows per table."""
-    plan = sets.plan
-    outcomes: dict[int, Outcomes] = {index: {} for index in range(len(plan.steps))}
-    totals: dict[str, int] = {}
-    for table in dict.fromkeys(step.table for step in plan.steps):
-        indexes, query = outcome_query(sets, table)
-        totals[table] = 0
-        for *found, count in connection.execute(query):
-            totals[table] += count
-            for index, outcome in zip(indexes, found, strict=True):
-                if outcome is not None:
-                    outcomes[index][outcome] = outcomes[index].get(outcome, 0) + count
-    return outcomes, totals
+    connection: sa.Connection,
+    sets: GoneSets,
+    table: str,
+    indexes: Sequence[int],
+    within: ClockRange | None = None,
+) -> tuple[dict[int, Outcomes], int]:
+    """For each of these steps (by its place in the plan) the rows of each outcome; and all rows."""
+    outcomes: dict[int, Outcomes] = {index: {} for index in indexes}
+    total = 0
+    for *found, count in connection.execute(outcome_query(sets, table, indexes, within)):
+        total += count
+        for index, outcome in zip(indexes, found, strict=True):
+            if outcome is not None:
+                outcomes[index][outcome] = outcomes[index].get(outcome, 0) + count
+    return outcomes, total
+
+
+def count_early(
+    connection: sa.Connection, sets: GoneSets, table: str, ranges: Mapping[int, ClockRange]
+) -> dict[int, Outcomes]:
+    """For each step what becomes of the rows before its line, by the index on its clock.
+
+    Rows whose period runs, or whose clock has not started or cannot be read, are in no count.
+    """
+    outcomes: dict[int, Outcomes] = {}
+    for clock in {found.clock: None for found in ranges.values()}:
+        alike = {index: found for index, found in ranges.items() if found.clock == clock}
+        widest = max(alike.values(), key=lambda found: found.line.instant)
+        outcomes |= count_outcomes(connection, sets, table, list(alike), widest)[0]
+    for found in outcomes.values():
+        for unknown in _AFTER_THE_LINE:
+            found.pop(unknown, None)
+    return outcomes
+
+
+def count_up_to(connection: sa.Connection, sets: GoneSets, table: str, most: int) -> int:
+    """The rows of the table, counted up to `most`."""
+    row = row_of(sets.plan.schema.tables[table])
+    some = sa.select(sa.literal_column("1").label("one")).select_from(row).limit(most).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+
+
+def any_running(connection: sa.Connection, sets: GoneSets, index: int) -> bool:
+    """TRUE where the period of some row of the step has begun and is not over."""
+    step = sets.plan.steps[index]
+    row = row_of(sets.plan.schema.tables[step.table])
+    running = sets.predicates(index).outcome(step, row) == bind("running")
+    query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
+    query = query.where(running).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def also_queries(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Select[Any]]]:

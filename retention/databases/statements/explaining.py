@@ -45,7 +45,8 @@ def statements_of(plan: Plan) -> Iterator[str]:
         yield _text(query, renderer)
     for name in dict.fromkeys(step.table for step in plan.steps):
         yield f"-- the counts of {name}"
-        yield _text(outcome_query(GoneSets(plan, dialect), name)[1], renderer)
+        indexes = [index for index, step in enumerate(plan.steps) if step.table == name]
+        yield _text(outcome_query(GoneSets(plan, dialect), name, indexes), renderer)
 
 
 def _text(query: sa.Select[Any], renderer: Any) -> str:

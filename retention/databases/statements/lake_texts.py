@@ -24,8 +24,8 @@ ROWS = "lake_rows"
 
 def outcomes_text(plan: Plan, table: str) -> tuple[list[int], str]:
     """The steps on the table, and the query that sorts its rows under each of them, counted."""
-    indexes, query = outcome_query(GoneSets(plan, _DIALECT), table)
-    return indexes, text_of(query)
+    indexes = [index for index, step in enumerate(plan.steps) if step.table == table]
+    return indexes, text_of(outcome_query(GoneSets(plan, _DIALECT), table, indexes))
 
 
 def doomed_text(plan: Plan, step: Step) -> str:
