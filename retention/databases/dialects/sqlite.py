@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -20,20 +20,23 @@ _WITH_COLON = """(CASE
  THEN substr({0}, 1, length({0}) - 2) || ':' || substr({0}, -2)
  WHEN {0} GLOB '*:*[-+][0-9][0-9]' THEN {0} || ':00' ELSE {0} END)"""
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
-_SECOND = f"{_DAY}[ T][0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
-# what most programs store, and where no offset can hide; all else takes the longer way
+# what most programs store, and where no offset can hide; all else takes the longer way. The digits are
+# for `date()` to see, which is much quicker than a pattern of classes
+_SECOND = "????-??-??[ T]??:??:??"
 _USUAL = f"""{{0}} GLOB '{_SECOND}' OR {{0}} GLOB '{_SECOND}.[0-9][0-9][0-9][0-9][0-9][0-9]'"""
-_VALID = f"""(CASE WHEN {_USUAL} THEN date(substr({{0}}, 1, 19), '+0 days') = substr({{0}}, 1, 10)
+_VALID = f"""(CASE WHEN {_USUAL} THEN date(substr({{0}}, 1, 19), '+0 days') IS substr({{0}}, 1, 10)
  ELSE {{0}} GLOB '{_DAY}*' AND date(substr({{0}}, 1, 10), '+0 days') = substr({{0}}, 1, 10)
  AND (length({{0}}) = 10 OR {{0}} GLOB '??????????[ T][0-9][0-9]:[0-9][0-9]*')
  AND substr({{0}}, 12, 2) < '24' AND julianday(WHOLE) IS NOT NULL END)"""
-_LESS = f"""(CASE WHEN length({{0}}) = 10 THEN {{0}} < {{1}}
+_LESS = f"""(CASE WHEN {{0}} < {{4}} THEN 1 WHEN length({{0}}) = 10 THEN {{0}} < {{1}}
  WHEN {_USUAL} THEN replace({{0}}, 'T', ' ') < {{3}}
  WHEN {{0}} GLOB '*[Z+]*' OR {{0}} GLOB '*:*-*' THEN strftime('%Y-%m-%d %H:%M:%f', WHOLE) < {{2}}
  WHEN length({{0}}) = 16 THEN replace({{0}}, 'T', ' ') || ':00' < {{3}}
  ELSE replace({{0}}, 'T', ' ') < {{3}} END)"""
 _DIGITS = """(typeof({0}) = 'text' AND length({0}) BETWEEN 1 AND 18
  AND NOT {0} GLOB '?*[^0-9]*' AND {0} GLOB '[-0-9]*' AND {0} <> '-')"""
+_TWO_DAYS = timedelta(days=2)
+_FIRST_DAYS = date.min + _TWO_DAYS
 
 
 class SQLite(SQLiteMasks):
@@ -52,13 +55,17 @@ class SQLite(SQLiteMasks):
         return Formula(_of(_VALID, offsets), value)
 
     def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
-        """`strftime()` turns a time with an offset into UTC; all else is compared as text."""
+        """`strftime()` turns a time with an offset into UTC; all else is compared as text.
+
+        Three days before the line no offset matters any more.
+        """
         utc = cutoff.instant.astimezone(UTC).replace(tzinfo=None)
         precision = "microseconds" if utc.microsecond else "milliseconds"
         lines = (
             cutoff.day.isoformat(),
             utc.isoformat(sep=" ", timespec=precision),
             iso_text(naive),
+            (max(cutoff.day, _FIRST_DAYS) - _TWO_DAYS).isoformat(),
         )
         return Formula(_of(_LESS, offsets), value, *map(bind, lines))
 

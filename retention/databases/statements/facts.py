@@ -23,12 +23,12 @@ from retention.planning.deadlines import Deadline
 from retention.planning.paths import ColumnPath
 from retention.planning.plan import Floor, Plan, Step
 
-# no alias: a table of the user's may have any name but these
-_HELD = """EXISTS (SELECT 1 FROM retention_hold
- WHERE retention_hold.table_name = {0} AND retention_hold.row_key = {1}
- AND retention_hold.released_at IS NULL)"""
-_RESTRICTED = """EXISTS (SELECT 1 FROM retention_restriction
- WHERE retention_restriction.table_name = {0} AND retention_restriction.row_key = {1}"""
+# no alias: a table of the user's may have any name but these. What is said of the table at all is asked
+# once a statement, and most often nothing is: each row would cost more than its own deletion
+_SAID = """(EXISTS (SELECT 1 FROM {ours} WHERE {ours}.table_name = {{0}} AND {test})
+ AND EXISTS (SELECT 1 FROM {ours} WHERE {ours}.table_name = {{0}} AND {ours}.row_key = {{1}}
+ AND {test}))"""
+_HELD = _SAID.format(ours="retention_hold", test="retention_hold.released_at IS NULL")
 _ON_REQUEST = "retention_restriction.at_request = 1 AND retention_restriction.lifted_at IS NULL"
 _BY_RULE = "retention_restriction.rule = {2}"
 _LIFTED = f"{_BY_RULE} AND retention_restriction.lifted_at IS NOT NULL"
@@ -140,4 +140,5 @@ class Facts:
 
     def _restriction(self, table: str, row: Row, test: str, *values: Expression) -> Truth:
         key = key_text(self.dialect, self.plan.schema.tables[table], row)
-        return Formula(f"{_RESTRICTED} AND {test})", bind(table), key, *values)
+        said = _SAID.format(ours="retention_restriction", test=test)
+        return Formula(said, bind(table), key, *values)
