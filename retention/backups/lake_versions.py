@@ -170,6 +170,11 @@ def clear_up(table: LakeTable, observed_at: datetime) -> None:
     Raises ListingFailed where the table refuses.
     """
     try:
+        if any(f"/{LOG}" in file.path for file in Disk(table.uri).files()):
+            raise LakeFailure(
+                f"{table.address}: another table lies in its folder, whose files VACUUM would take for "
+                "old ones; nothing was removed"
+            )
         vacuum(table)
         clean_log(table)
         _remove_unfinished(table, observed_at)

@@ -109,7 +109,7 @@ def _file_problems(context: Context) -> tuple[Problem, ...]:
 def _lake_problems(context: Context) -> tuple[Problem, ...]:
     from retention.scheduler.lake_night import lake_faults
 
-    return lake_faults(context.policy, context.folder, now())
+    return lake_faults(context.policy, context.folder, context.file, now())
 
 
 def plan(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from retention.errors import Problem, RetentionError
+from retention.errors import PolicyError, Problem, RetentionError
 from retention.execution.accounts import StepCount
 from retention.execution.executor import Orders
 from retention.execution.lake import (
@@ -20,7 +20,7 @@ from retention.execution.lake import (
 )
 from retention.execution.lake_recount import recount_lake
 from retention.execution.limits import Ruling, rule_on
-from retention.lake.table import LakeTable
+from retention.lake.table import LakeTable, uri_of
 from retention.ledger.store import Ledger
 from retention.planning.files import problems_at
 from retention.planning.lake import lake_plan, lake_problems
@@ -28,7 +28,7 @@ from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.protocol.lake_batch import open_lake
 from retention.scheduler.dry_run import Preview
-from retention.scheduler.request import DatabaseNight, Request, key_folder
+from retention.scheduler.request import DatabaseNight, Request, key_folder, own_files
 from retention.scheduler.written_down import write_down
 
 
@@ -65,7 +65,22 @@ def _one_table(
     return night
 
 
+def _own_files_in(policy: Policy, folder: Path, file: str, address: str) -> tuple[Problem, ...]:
+    """A fault of every rule of a table whose folder holds what this program works with."""
+    root = Path(uri_of(address, folder))
+    if not any(path.is_relative_to(root) for path in own_files(policy, folder, file)):
+        return ()
+    told = (
+        "the table's folder holds a file this program works with (the policy, a database, the ledger "
+        "or its keys), and VACUUM removes what is not the table's; keep it elsewhere"
+    )
+    rules = (rule.name for rule in policy.rules.values() if rule.table == address)
+    return problems_at(policy, {(name, "table"): told for name in rules})
+
+
 def _plan(request: Request, table: LakeTable, chosen: frozenset[str]) -> Plan:
+    if faults := _own_files_in(request.policy, request.folder, request.file, table.address):
+        raise PolicyError(request.file, faults)
     schema = lake_schema_of(table, request.policy)
     plan = lake_plan(request.policy, schema, request.as_of, request.file)
     return plan.without(set(request.policy.rules) - chosen)
@@ -95,10 +110,11 @@ def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionErro
             yield address, error
 
 
-def lake_faults(policy: Policy, folder: Path, as_of: datetime) -> tuple[Problem, ...]:
+def lake_faults(policy: Policy, folder: Path, file: str, as_of: datetime) -> tuple[Problem, ...]:
     """Faults and warnings of the rules over lake tables, against the real tables."""
     found: list[Problem] = []
     for address in policy.lake_tables:
+        found += _own_files_in(policy, folder, file, address)
         table = LakeTable(address, folder)
         schema = lake_schema_of(table, policy)
         plan, problems = lake_problems(policy, schema, as_of)

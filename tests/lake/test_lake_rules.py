@@ -34,7 +34,8 @@ def checked(project: Project) -> list[str]:
     """What `check` says of the rules over lake tables."""
     policy = parse_policy(project.config.read_text(encoding="utf-8"))
     return [
-        problem.render("policies.toml") for problem in lake_faults(policy, project.folder, AS_OF)
+        problem.render("policies.toml")
+        for problem in lake_faults(policy, project.folder, str(project.config), AS_OF)
     ]
 
 
@@ -222,3 +223,13 @@ def test_a_name_stays_with_its_table(lake: Project) -> None:
     body = night(lake, datetime(2026, 6, 2, tzinfo=UTC))
     assert done(body) == {"events delete": 1}
     assert body["notes"] == []
+
+
+def test_a_folder_that_holds_the_ledger_is_refused(lake: Project) -> None:
+    """VACUUM takes whatever is not the table's: our own files must not lie in its folder."""
+    write(lake.folder, [{"id": 1, "at": OLD, "email": "anna@example.org"}])
+    lake.policy(BASE.replace("lake/events", "./"))
+    assert any("VACUUM removes what is not the table's" in told for told in checked(lake))
+    body = night(lake)
+    assert body["exit_code"] == 2
+    assert ids(lake.folder) == [1]

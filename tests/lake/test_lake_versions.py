@@ -215,6 +215,42 @@ def test_names_of_folders_are_not_told(lake: Project) -> None:
     assert "surname-1" not in told
 
 
+def test_another_table_in_the_folder_is_left_alone(lake: Project) -> None:
+    """VACUUM would take its files for old ones, so nothing is cleared up, and the run says why."""
+    folder = made(lake, AT_ONCE)
+    inner = folder / "inner"
+    write(inner, people())
+    lake.policy(RULE + CLEARED)
+    night(lake, NOW)
+    body = night(lake, NOW + timedelta(hours=1))
+    assert body["exit_code"] == 74
+    assert "another table lies in its folder" in copies(body)["why"]
+    assert ids(inner) == [1, 2]
+    assert len(holding(folder)) >= 2
+
+
+def test_partitions_with_odd_names_are_told_from_old_files(lake: Project) -> None:
+    """Names are escaped differently on disk and in the log; no file in use is taken for an old one."""
+    folder = lake.folder / "lake" / "events"
+    names = ["a b", "50%", "x/y", "c=d", "q'r", None]
+    rows = [
+        {"id": at, "at": start, "email": "", "name": name}
+        for at, (name, start) in enumerate(
+            (name, start)
+            for name in names
+            for start in (datetime(2025, 1, 1), NOW.replace(tzinfo=None))
+        )
+    ]
+    write(folder, rows, partition_by=["name"], configuration=AT_ONCE)
+    lake.policy(RULE + CLEARED)
+    night(lake, NOW)
+    night(lake, NOW + timedelta(hours=1))
+    body = night(lake, NOW + timedelta(hours=14))
+    assert ids(folder) == [1, 3, 5, 7, 9, 11]
+    assert copies(body)["dirty"] == []
+    assert states(lake) == ["confirmed"]
+
+
 @pytest.mark.parametrize(
     ("text", "hours"),
     [
