@@ -52,7 +52,7 @@ def content_of(path: Path) -> Content:
             if head.startswith(b"SQLite format 3\0"):
                 return _sqlite(path)
             if head.startswith(b"PGDMP"):
-                return _custom_dump(path)
+                return restored_content(path)
             return text_content(cast(BinaryIO, file))
     except OSError:
         return Content(BROKEN)
@@ -104,7 +104,8 @@ def _sqlite(path: Path) -> Content:
     return Content(LIVE_SQLITE if live else SQLITE, markers, bool(markers))
 
 
-def _custom_dump(path: Path) -> Content:
+def restored_content(path: Path) -> Content:
+    """The marker that pg_restore finds in a dump of the custom or the directory form."""
     words = ["pg_restore", "--data-only", "--table=retention_marker", "--file=-", str(path)]
     try:
         text = answer(words, {})

@@ -1,10 +1,11 @@
-"""Copies that are files: dumps and database files in folders, found by a pattern."""
+"""Copies that are files or folders: dumps and database files, found by a pattern."""
 
 from __future__ import annotations
 
 import fnmatch
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
+from retention.backups import folders
 from retention.backups.contents import (
     BROKEN,
     LIVE_SQLITE,
@@ -35,13 +37,19 @@ _DAY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One file that fits the pattern; `id` is its path below the folder in which the pattern begins."""
+    """What fits the pattern; `id` is its path below the folder in which the pattern begins.
+
+    Of a folder `changed` is that of its newest file, `oldest` that of its oldest; not `whole`: its
+    tool did not get to its end.
+    """
 
     id: str
     size: int
     changed: datetime
     evidence: str
     read: Callable[[], Content]
+    oldest: datetime | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,12 @@ class Reading:
 def copy_of(file: Found, content: Content, reading: Reading) -> BackupCopy:
     """A file as a copy: begun at the day in its name, or its last change less the lag, if earlier."""
     named = day_in(PurePosixPath(file.id).name, reading.zone)
-    times = [file.changed - reading.lag, *([named] if named else [])]
+    times = [(file.oldest or file.changed) - reading.lag, *([named] if named else [])]
     own = content.form not in (LIVE_SQLITE, MARIADB_DUMP, OTHER, BROKEN)
     return BackupCopy(
         file.id,
         "logical",
-        min(times),
+        min(times) if file.whole else None,
         max(file.changed, *times),
         databases=frozenset(content.markers) if content.alone else None,
         markers=content.markers,
@@ -118,16 +126,19 @@ def _matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
     if first == "**":
         yield from _matching(folder, rest or ("*",))
         for entry in _entries(folder):
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False) and not folders.is_dump(Path(entry.path)):
                 yield from _matching(Path(entry.path), parts)
         return
     for entry in _entries(folder):
         if not fnmatch.fnmatchcase(entry.name, first):
             continue
         if entry.is_dir():
-            if not rest:
+            if rest:
+                yield from _matching(Path(entry.path), rest)
+            elif folders.is_dump(Path(entry.path)):
+                yield Path(entry.path)
+            else:
                 raise ListingFailed(f"{entry.name} is a folder: name the files in it")
-            yield from _matching(Path(entry.path), rest)
         elif not rest and entry.is_file():
             yield Path(entry.path)
 
@@ -139,6 +150,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _local(root: Path, file: Path) -> Found:
     name = file.relative_to(root).as_posix()
+    if file.is_dir():
+        dump = folders.folder_copy(name, file)
+        return Found(
+            name, dump.size, dump.newest, dump.evidence, dump.read, dump.oldest, dump.whole
+        )
     told = file.stat()
     return Found(
         name,
@@ -198,7 +214,8 @@ def _read(system: Any, name: str) -> Content:
 
 
 def remove(path: str, folder: Path, ids: Mapping[str, str]) -> None:
-    """Unlink files, {id: evidence}, below the folder of the pattern, with what SQLite left beside.
+    """Remove files and folders, {id: evidence}, below the folder of the pattern, with what SQLite
+    left beside.
 
     A symbolic link is neither followed nor removed, nor a file that changed since it was listed.
     Raises ListingFailed where one cannot be removed.
@@ -209,7 +226,7 @@ def remove(path: str, folder: Path, ids: Mapping[str, str]) -> None:
         try:
             place = _opened(root, parent)
             try:
-                _unlink(place, last, name, seen)
+                _take_away(root / name, place, last, name, seen)
             finally:
                 os.close(place)
         except OSError as fault:
@@ -229,8 +246,13 @@ def _opened(root: Path, below: str) -> int:
     return place
 
 
-def _unlink(place: int, last: str, name: str, seen: str) -> None:
+def _take_away(path: Path, place: int, last: str, name: str, seen: str) -> None:
     told = os.stat(last, dir_fd=place, follow_symlinks=False)
+    if stat.S_ISDIR(told.st_mode):
+        if folders.folder_copy(name, path).evidence != seen:
+            raise ListingFailed(f"{name} changed since it was listed; it was left where it is")
+        shutil.rmtree(last, dir_fd=place)
+        return
     if not stat.S_ISREG(told.st_mode) or evidence((name, told.st_size, told.st_mtime_ns)) != seen:
         raise ListingFailed(f"{name} is not the file that was listed; it was left where it is")
     os.unlink(last, dir_fd=place)

@@ -22,6 +22,7 @@ from retention.backups.contents import (
     content_of,
     text_content,
 )
+from retention.backups.folders import folder_copy, is_dump
 
 RULE = """
 [rules.visits]
@@ -109,6 +110,14 @@ def test_other_forms_of_dumps(one_batch: tuple[Project, dict[str, int]], tmp_pat
         assert content_of(target) == Content(PG_DUMP, marker, alone=False)
         dumped(project, target, "--table=visits")
         assert content_of(target) == Content(PG_DUMP, {}, alone=False)
+        dumped(project, tmp_path / "none", "--format=directory", f"--file={tmp_path / 'folder'}")
+        folder = folder_copy("folder", tmp_path / "folder")
+        assert is_dump(tmp_path / "folder")
+        assert (folder.whole, folder.read()) == (True, Content(PG_DUMP, marker, alone=True))
+        (tmp_path / "folder" / "toc.dat").unlink()
+        folder = folder_copy("folder", tmp_path / "folder")
+        assert is_dump(tmp_path / "folder"), "by its data, though nothing tells what they are"
+        assert (folder.whole, folder.read()) == (False, Content(BROKEN))
     else:
         dumped(project, target, "--single-transaction", "--complete-insert")
         assert content_of(target) == Content(MARIADB_DUMP, marker, alone=True)
