@@ -149,7 +149,8 @@ def uri_of(address: str, folder: Path) -> str:
         scheme, path = place_of(address)
     except ValueError as fault:
         raise UsageError(f'"{address}": {fault}') from fault
-    return f"{scheme}://{path}" if scheme else str((folder / path).resolve())
+    local = scheme in ("", "file")
+    return str((folder / path).resolve()) if local else f"{scheme}://{path}"
 
 
 def delta_library() -> Any:

@@ -14,7 +14,8 @@ from lakes import ids, ledger_of, night, request, write
 from project import Project
 
 from retention.backups.records import Records
-from retention.lake.disk import interval
+from retention.lake.disk import Disk, interval
+from retention.lake.table import app_of
 
 RULE = """
 [rules.events]
@@ -213,6 +214,24 @@ def test_names_of_folders_are_not_told(lake: Project) -> None:
     ledger = ledger_of(request(lake).policy, lake.folder)
     told = str(body) + "".join(str(entry.body) for entry in ledger.entries())
     assert "surname-1" not in told
+
+
+def test_a_folder_is_read_the_same_by_way_of_fsspec(lake: Project) -> None:
+    """What an object store would be asked gives the same files and the same log as the folder."""
+    folder = made(lake, {"delta.enableChangeDataFeed": "true"})
+    lake.policy(RULE)
+    night(lake, NOW)
+    here, there = Disk(str(folder)), Disk(f"file://{folder}")
+    files = here.files()
+    assert [(file.path, file.size) for file in there.files()] == [
+        (file.path, file.size) for file in files
+    ]
+    assert len(files) >= 4
+    app = app_of(ledger_of(request(lake).policy, lake.folder).ledger_id)
+    log = there.log(files, app)
+    assert log == here.log(files, app)
+    assert log.batches == {1: 1}
+    assert len(log.changes) == 1
 
 
 def test_another_table_in_the_folder_is_left_alone(lake: Project) -> None:
