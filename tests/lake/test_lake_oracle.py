@@ -210,11 +210,13 @@ def test_random_nights(lake: Project, seed: int) -> None:
         assert count.not_started == wanted.get("not started", 0)
         assert sum(count.kept.values()) == wanted.get("kept", 0)
         assert sum(count.unless.values()) == wanted.get("unless", 0)
+    schema = deltalake.DeltaTable(folder).schema()
     body = night(lake, AS_OF)
     told = [rule["failed"] for rule in body["rules"]], body["errors"], body["recount"]
     assert body["exit_code"] == 0, told
     after = {key: _midnights(row) for key, row in oracle.now["t"].items()}
     assert shown(folder) == after
+    assert deltalake.DeltaTable(folder).schema() == schema
     version = deltalake.DeltaTable(folder).version()
     assert night(lake, AS_OF)["exit_code"] == 0
     freed = sum(step["freed"] for step in recount_of(body)["steps"])

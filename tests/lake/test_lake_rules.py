@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+import deltalake
 import pytest
 from lakes import AS_OF, done, due, ids, lake_counts, night, recount_of, request, rows_of, write
 from project import HEAD, Project
@@ -177,6 +178,46 @@ def test_masks_leave_every_other_column_alone(lake: Project) -> None:
         for row in before
     ]
     assert rows_of(folder) == changed
+    assert due(lake) == {"events anonymize": 0}
+
+
+@pytest.mark.parametrize(
+    ("column", "mask", "values", "left"),
+    [
+        ("name", "{ keep_last = 2 }", ["+47 123 45 678", "7", ""], ["78", "7", ""]),
+        ("name", "{ keep_first = 1 }", ["Åse", "B", None], ["Å", "B", None]),
+        ("name", "{ prefix = 3 }", ["0155", "9", "12345"], ["015", "9", "123"]),
+        ("name", '"empty"', ["Anna", "", None], ["", "", None]),
+        ("name", '{ truncate = "month" }', ["2026-04-03", "soon", ""], ["2026-04-01", None, ""]),
+        (
+            "name",
+            '{ one_of = "<18|18-29|30-49|50+" }',
+            ["34", "17", "120", "30-49", "?"],
+            ["30-49", "<18", "50+", "30-49", None],
+        ),
+        ("epoch", "{ round = 100 }", [12_345, -250, 99], [12_300, -200, 0]),
+        ("epoch", "{ value = 0 }", [7, 0, None], [0, 0, None]),
+        ("score", "{ round = 5 }", [17.8, 5.0, None], [15.0, 5.0, None]),
+        ("pinned", "{ value = false }", [True, False, None], [False, False, None]),
+        ("day", '{ truncate = "decade" }', [date(1987, 6, 5), None], [date(1980, 1, 1), None]),
+    ],
+)
+def test_every_mask_leaves_what_it_says(
+    lake: Project, column: str, mask: str, values: list[Any], left: list[Any]
+) -> None:
+    """Value by value; types stay as they were, and a second night finds nothing to mask."""
+    folder = lake.folder / "lake" / "events"
+    write(folder, [{"id": at, "at": OLD, column: value} for at, value in enumerate(values)])
+    before = deltalake.DeltaTable(folder).schema()
+    lake.policy(
+        BASE.replace("delete_after", "anonymize_after")
+        + f"[rules.events.anonymize]\n{column} = {mask}\n"
+    )
+    assert not any("warning" not in told for told in checked(lake))
+    body = night(lake)
+    assert body["exit_code"] == 0, recount_of(body)
+    assert [row[column] for row in rows_of(folder)] == left
+    assert deltalake.DeltaTable(folder).schema() == before
     assert due(lake) == {"events anonymize": 0}
 
 

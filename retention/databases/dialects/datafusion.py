@@ -139,8 +139,8 @@ class _PredicateRenderer(_Renderer):
     statement_compiler = _Predicates
 
 
-_RENDERER = _Renderer()  # type: ignore[no-untyped-call]
-_OF_PREDICATES = _PredicateRenderer()  # type: ignore[no-untyped-call]
+_RENDERER = _Renderer(paramstyle="named")  # type: ignore[no-untyped-call]
+_OF_PREDICATES = _PredicateRenderer(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def text_of(query: sa.ClauseElement) -> str:
