@@ -41,3 +41,19 @@ def test_a_small_benchmark_measures_every_way(
         ratio, locks = cells[5].strip(" *"), cells[9]
         assert float(ratio) > 0
         assert "ms" in locks
+
+
+def test_a_small_reapply_is_measured_and_leaves_nobody_back() -> None:
+    """The benchmark itself counts what is left, and fails where it is not what was never erased."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.reapply",
+        "--tokens",
+        "20000",
+        "--engine",
+        "sqlite",
+    ]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("| sqlite, ") == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,11 @@ Truth = sa.ColumnElement[bool]
 def bind(value: object) -> Expression:
     """A bound value without a type of ours, so that the column's own type decides."""
     return sa.bindparam(None, value, type_=NullType(), unique=True)
+
+
+def bind_all(values: Iterable[object]) -> sa.BindParameter[Any]:
+    """Values for IN as one parameter, so that a statement is built once whatever their number."""
+    return sa.bindparam(None, list(values), type_=NullType(), unique=True, expanding=True)
 
 
 def written(text: object) -> Expression:

@@ -74,11 +74,24 @@ def open_tokens(
     blob: bytes, master: bytes, month: str, database_id: str, table: str
 ) -> Iterator[tuple[int, datetime | None]]:
     """Key and guard of every sealed token; KeyLost for another key, ValueError if hashed."""
+    found = open_blocks(blob, master, month, database_id, table)
+    return ((number, guard_time(guard)) for number, guard in found)
+
+
+def open_blocks(
+    blob: bytes, master: bytes, month: str, database_id: str, table: str
+) -> Iterator[tuple[int, int]]:
+    """The same with guards as they are sealed: most are never looked at, and times cost more."""
     key = derive(master, month, database_id, table)
     if _form(blob, key, month) != b"sealed":
         raise ValueError("hashed tokens cannot be opened, only matched")
     content = _once(Cipher(AES(key), ECB()).decryptor(), blob[WIDTH:])
-    return ((number, _time(guard)) for number, guard in struct.iter_unpack(">qQ", content))
+    return struct.iter_unpack(">qQ", content)
+
+
+def guard_time(sealed: int) -> datetime | None:
+    """The time that a sealed guard stands for; None for no guard."""
+    return _EPOCH + timedelta(microseconds=sealed - 1) if sealed else None
 
 
 def hashed_tokens(
@@ -188,10 +201,6 @@ def _microseconds(guard: datetime | None) -> int:
         return 0
     at = guard.replace(tzinfo=UTC) if guard.tzinfo is None else guard
     return (at - _EPOCH) // _MICROSECOND + 1
-
-
-def _time(microseconds: int) -> datetime | None:
-    return _EPOCH + timedelta(microseconds=microseconds - 1) if microseconds else None
 
 
 def _typed(value: object) -> bytes:

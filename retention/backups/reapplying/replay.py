@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention.backups.reapplying.erased import DELETE, Batch, Erased, Erasures
 from retention.backups.reapplying.key_sets import Seen
 from retention.backups.reapplying.past_rules import PastRules
-from retention.backups.reapplying.returned import Chunk, Returned
+from retention.backups.reapplying.returned import CHUNK, Chunk, Returned
 from retention.databases.erasing.choosing import eraser_for
 from retention.databases.erasing.erase import Eraser
 from retention.databases.erasing.named_rows import NamedRow, NamedWindow, doomed_rows
@@ -100,16 +100,17 @@ class Reapply:
             account.issued_again += len(chunk.other)
             _list(listed, found, chunk.unsure, UNSURE)
 
-    def take(self) -> int:
-        """One pass over all tables; how many rows were taken. Another may find more: a row that
-        was blocked goes once what blocked it is gone."""
-        total = 0
-        for account, found, chunk in self._walk():
-            if chunk.same and not account.failed:
-                taken = self._take(account, found, chunk.same)
+    def take(self) -> bool:
+        """One pass over all tables; TRUE where another may find more: rows were taken and others
+        stopped, and a row that was blocked goes once what blocked it is gone."""
+        total = stopped = 0
+        for account, found, rows in _gathered(self._walk()):
+            if not account.failed:
+                taken = self._take(account, found, rows)
                 account.again += taken
                 total += taken
-        return total
+                stopped += len(rows) - taken
+        return bool(total and stopped)
 
     def settle(self, listed: Listed | None) -> None:
         """Count what is left, and tell of the rows that a person must look at."""
@@ -200,6 +201,25 @@ class Reapply:
             account.failed = str(failure)
             return 0
         return taken.due.get(found.step.table, 0)
+
+
+def _gathered(
+    walk: Iterable[tuple[Account, _Found, Chunk]],
+) -> Iterator[tuple[Account, _Found, list[NamedRow]]]:
+    """The rows to take, as many as a batch has: a commit for each chunk would cost the most."""
+    rows: list[NamedRow] = []
+    last: tuple[Account, _Found] | None = None
+    for account, found, chunk in walk:
+        if last is not None and last[1] is not found and rows:
+            yield *last, rows
+            rows = []
+        last = account, found
+        rows += chunk.same
+        while len(rows) >= CHUNK:
+            yield account, found, rows[:CHUNK]
+            rows = rows[CHUNK:]
+    if last is not None and rows:
+        yield *last, rows
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from retention.backups.reapplying.key_sets import Seen
 from retention.databases.erasing.named_rows import NamedRow, RowReader
 from retention.databases.faults import database_faults
 from retention.ledger.keys import KeyFolder, KeyLost
-from retention.ledger.tokens import hashed_tokens, is_sealed, open_tokens, split
+from retention.ledger.tokens import guard_time, hashed_tokens, is_sealed, open_blocks, split
 from retention.planning.schema import Table
 from retention.protocol.opening import Opened
 
@@ -64,7 +64,7 @@ class Returned:
                 yield self._told(self._numbered(some))
         yield from self._recognised(hashed)
 
-    def _opened(self, batch: Batch, hashed: list[Batch]) -> Iterator[tuple[int, datetime | None]]:
+    def _opened(self, batch: Batch, hashed: list[Batch]) -> Iterator[tuple[int, int]]:
         """The sealed tokens of a batch; one with hashed tokens is set aside."""
         blob = self._blob(batch)
         if blob is None:
@@ -75,21 +75,22 @@ class Returned:
         try:
             master = self.keys.key(batch.month, create=False)
             if is_sealed(blob, master, *place):
-                return open_tokens(blob, master, *place)
+                return open_blocks(blob, master, *place)
             hashed.append(batch)
         except KeyLost:
             self.untold[f"the key of {batch.month} is gone"] += batch.rows
         return iter(())
 
-    def _numbered(self, tokens: Sequence[tuple[int, datetime | None]]) -> Chunk:
+    def _numbered(self, tokens: Sequence[tuple[int, int]]) -> Chunk:
         with database_faults("looking rows up", self.opened.database.name):
             rows = self.reader.numbered(self.opened.connection, [key for key, _ in tokens])
         there = {row.key[0]: row for row in rows}
         chunk = Chunk()
-        for key, guard in tokens:
+        for key, sealed in tokens if there else ():
             row = there.get(key)
             if row is None:
                 continue
+            guard = guard_time(sealed)
             if guard is None:
                 chunk.unsure.append(row)
             elif guard == aware(row.guard):
