@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from retention.planning.values import ValueKind
 from retention.planning.vocabulary import Vocabulary
 from retention.policies.policy import Policy
 from retention.policies.positions import key_positions, line_of
+from retention.policies.tenants import family_of
 
 COVERAGE_SCHEMA = "retention.coverage/1"
 
@@ -74,6 +75,28 @@ def lake_survey(table: LakeTable, asked: Asked) -> Survey:
     kinds = sample_lake(table) if asked.sample else {}
     sampled = {(table.address, name): kind for name, kind in kinds.items()}
     return Survey(coverage_of(policy, plan, asked.vocabulary, sampled), schema)
+
+
+def as_families(surveys: Sequence[Survey]) -> list[Survey]:
+    """Of many databases of one shape one survey under their name, and those that differ from it.
+
+    The shape is the one that most of them have.
+    """
+    kinds: dict[str, list[tuple[Coverage, list[Survey]]]] = {}
+    for found in surveys:
+        shown = replace(found.coverage, database=family_of(found.coverage.database))
+        known = kinds.setdefault(shown.database, [])
+        alike = next((group for coverage, group in known if coverage == shown), None)
+        if alike is None:
+            known.append((shown, [found]))
+        else:
+            alike.append(found)
+    told: list[Survey] = []
+    for groups in kinds.values():
+        groups.sort(key=lambda group: -len(group[1]))
+        told.append(replace(groups[0][1][0], coverage=groups[0][0]))
+        told += [found for _, others in groups[1:] for found in others]
+    return told
 
 
 def _sampled(

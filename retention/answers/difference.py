@@ -90,9 +90,9 @@ def compared(database: Database, connection: Connection, old: Plan, new: Plan) -
 def on_databases_of(old: Policy, new: Policy) -> tuple[Policy, list[str]]:
     """The old policy on the databases of the new one, and notes on rules that have none there."""
     renamed = {}
-    if len(old.databases) == len(new.databases) == 1:
-        renamed = dict(zip(old.databases, new.databases, strict=True))
-    default = next(iter(old.databases)) if len(old.databases) == 1 else ""
+    if len(old.families) == len(new.families) == 1:
+        renamed = dict(zip(old.families, new.families, strict=True))
+    default = old.families[0] if len(old.families) == 1 else ""
     rules, notes = {}, []
     for name, rule in old.rules.items():
         if rule.of_lake:
@@ -100,14 +100,15 @@ def on_databases_of(old: Policy, new: Policy) -> tuple[Policy, list[str]]:
             continue
         place = rule.database or default
         place = renamed.get(place, place)
-        if place in new.databases:
+        if place in new.families:
             rules[name] = rule.model_copy(update={"database": place})
         else:
             notes.append(
                 f"rules.{name} worked in {place}, which the new policy does not name; "
                 "its rows are not counted"
             )
-    return old.model_copy(update={"databases": new.databases, "rules": rules}), notes
+    places = {"databases": new.databases, "listed": new.listed}
+    return old.model_copy(update={**places, "rules": rules}), notes
 
 
 def faults_of(errors: Sequence[PolicyError]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import add
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from retention.planning.make import make_plan
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.resolving import resolve_policy
 from retention.policies.policy import Policy
+from retention.policies.tenants import family_of
 
 FORECAST_SCHEMA = "retention.forecast/1"
 NOT_COUNTED = "holds, floors and blocks are not counted in, nor is `unless`"
@@ -79,6 +81,19 @@ def forecast(database: Database, connection: Connection, asked: Asked) -> list[O
                 found[steps[0].rule, steps[0].action] = _outlook(database.name, steps[0], weeks)
     listed = (found[steps[0].rule, steps[0].action] for steps in series)
     return [item for item in listed if not asked.rules or item.rule in asked.rules]
+
+
+def of_families(outlooks: Sequence[Outlook]) -> list[Outlook]:
+    """The outlooks of many databases of one shape as one, with their sums."""
+    sums: dict[tuple[str, str, str, str], Outlook] = {}
+    for found in outlooks:
+        place = family_of(found.database)
+        key = (place, found.rule, found.action, found.table)
+        known = sums.get(key)
+        weeks = found.weeks if known is None else tuple(map(add, known.weeks, found.weeks))
+        now = found.now + (known.now if known else 0)
+        sums[key] = replace(found, database=place, now=now, weeks=weeks)
+    return list(sums.values())
 
 
 def forecast_object(asked: Asked, outlooks: Sequence[Outlook], notes: list[str]) -> dict[str, Any]:

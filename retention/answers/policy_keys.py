@@ -20,6 +20,17 @@ POLICY = {
 }
 DATABASE = {
     "url": "SQLAlchemy URL; may hold ${NAME}, ${NAME:-default} or ${file:/path} for secrets.",
+    "urls": "Instead of `url`: where many databases of one shape are listed, for one set of rules.",
+}
+DATABASE_LIST = {
+    "command": "A program and its arguments that prints a URL, or a label and a URL, a line.",
+    "file": "A text file with a URL, or a label and a URL, a line.",
+    "query": "A query of another database of this policy, with rows of a URL, or a label and a URL.",
+    "glob": "SQLite files by a pattern with * and **.",
+}
+LIST_QUERY = {
+    "database": "The name under [databases] of the database that has the list.",
+    "sql": "A query with one column, the URL, or two, a label and the URL.",
 }
 LEDGER = {
     "url": "SQLAlchemy URL of the ledger.",
@@ -123,6 +134,8 @@ STATUTE = {
 KEYS = {
     "Policy": POLICY,
     "DatabaseSettings": DATABASE,
+    "DatabaseList": DATABASE_LIST,
+    "ListQuery": LIST_QUERY,
     "LedgerSettings": LEDGER,
     "Rule": RULE,
     "Limits": LIMITS,

@@ -19,9 +19,11 @@ from retention.policies.rule import Rule
 Node = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ID = "urn:retention:policies.toml:1"
-_INTERNAL = {"Policy": ("sha256", "text", "catalogue"), "Rule": ("name",)}
+_INTERNAL = {"Policy": ("sha256", "text", "catalogue", "listed"), "Rule": ("name",)}
 _ALTERNATIVES: dict[str, Node] = {
-    "Rule": {"anyOf": [{"required": ["table"]}, {"required": ["files"]}]}
+    "Rule": {"anyOf": [{"required": ["table"]}, {"required": ["files"]}]},
+    "DatabaseSettings": {"oneOf": [{"required": ["url"]}, {"required": ["urls"]}]},
+    "DatabaseList": {"minProperties": 1, "maxProperties": 1},
 }
 _TEXT: Node = {"type": "string", "minLength": 1}
 _TEXTS: Node = {"type": "array", "items": _TEXT, "minItems": 1}

@@ -11,6 +11,7 @@ from retention.backups.purge import Obligation, State
 from retention.backups.records import Records
 from retention.ledger.store import Ledger
 from retention.policies.policy import Policy
+from retention.policies.tenants import family_of
 
 NO_SETS = "the policy names no backups, so nobody knows"
 
@@ -29,7 +30,7 @@ def kept_copies(policy: Policy, database: str) -> tuple[CopyFate, ...]:
     return tuple(
         CopyFate(name, str(settings.keep or ""), None)
         for name, settings in policy.backups.items()
-        if database in settings.database
+        if {database, family_of(database)} & set(settings.database)
     )
 
 

@@ -21,6 +21,7 @@ from retention.backups.tools import ListingFailed
 from retention.errors import RetentionError, gravest
 from retention.ledger.store import Ledger
 from retention.policies.policy import Policy
+from retention.policies.tenants import family_of
 
 Lasts = dict[int, dict[str, Batch]]
 """The last batch of each database after an entry: the ledger is walked once for all sets."""
@@ -95,11 +96,18 @@ def _one_set(
 
 def place_of(policy: Policy, folder: Path, ledger: Ledger, name: str) -> Place:
     """Where the copies of a set are, with what the ledger knows of them."""
-    ids: dict[str, frozenset[str]] = {}
-    for database_id, database in ledger.databases().items():
-        ids[database] = ids.get(database, frozenset()) | {database_id}
+    ids = ids_by_name(ledger)
     known = Records(ledger).read_before(name) if policy.backups[name].kind == "files" else {}
     return Place(name, policy, folder, ids, known, ledger.ledger_id)
+
+
+def ids_by_name(ledger: Ledger) -> dict[str, frozenset[str]]:
+    """The ids of the databases by name; under the name of a list, those of all that were ever in it."""
+    ids: dict[str, frozenset[str]] = {}
+    for database_id, database in ledger.databases().items():
+        for name in {database, family_of(database)}:
+            ids[name] = ids.get(name, frozenset()) | {database_id}
+    return ids
 
 
 def _listed(work: Work, records: Records, place: Place) -> Listing:

@@ -17,6 +17,7 @@ from retention.backups.records import Records
 from retention.errors import RetentionError
 from retention.ledger.store import Ledger
 from retention.policies.policy import Policy
+from retention.policies.tenants import family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,11 @@ def place_for(asked: Asked, name: str) -> Place:
 
 def _of_set(asked: Asked, name: str, duties: list[Obligation]) -> SetOutlook:
     place = place_for(asked, name)
-    tonight = sum(asked.due.get(database, 0) for database in place.settings.database)
+    tonight = sum(
+        due
+        for database, due in asked.due.items()
+        if {database, family_of(database)} & set(place.settings.database)
+    )
     if place.settings.kind == "declared":
         after = [
             by_declaration(duty, place.keeps_until(duty.erasure.at), asked.as_of) for duty in duties

@@ -14,7 +14,8 @@ from retention.cli.context import (
     Context,
     JsonOption,
     instant,
-    load,
+    known_databases,
+    load_listed,
 )
 from retention.errors import StorageError, UsageError
 
@@ -47,7 +48,7 @@ def explain(
     from retention.answers.row_object import explain_object
     from retention.answers.row_screen import Screen
 
-    context = load(config)
+    context = load_listed(config)
     as_of = instant(at, context.policy, future=True)
     story = _story(context, _database(context, database), table, tuple(key), as_of)
     if json:
@@ -90,10 +91,12 @@ def _story(context: Context, name: str, table: str, key: tuple[str, ...], as_of:
 def _database(context: Context, name: str | None) -> str:
     known = context.policy.databases
     if name is None and len(known) > 1:
-        raise UsageError(f"name one of {', '.join(known)} with --database; nothing was looked up")
+        raise UsageError(
+            f"name one of {known_databases(context)} with --database; nothing was looked up"
+        )
     chosen = name or next(iter(known))
     if chosen not in known:
-        raise UsageError(f"there is no [databases.{chosen}]; known: {', '.join(known)}")
+        raise UsageError(f"there is no [databases.{chosen}]; known: {known_databases(context)}")
     return chosen
 
 

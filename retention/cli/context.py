@@ -6,7 +6,7 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retention.errors import Interrupted, StorageError, UsageError
+from retention.errors import Interrupted, RetentionError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from retention.policies.policy import Policy
@@ -24,6 +24,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DEFAULT_CONFIG = Path("policies.toml")
+_TOLD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,36 @@ def load(config: Path) -> Context:
         # the program's own objects stay to its end; looking through them takes a fifth of a night
         gc.freeze()
     return Context(policy, config.resolve().parent, str(config))
+
+
+def load_listed(config: Path) -> Context:
+    """As `load`, and the databases behind each `urls` listed; the first list that fails is raised."""
+    return require_listed(load(config))
+
+
+def require_listed(context: Context) -> Context:
+    """The databases behind each `urls` in its place; the first list that fails is raised."""
+    context, errors = listed(context)
+    for error in errors.values():
+        raise error
+    return context
+
+
+def listed(context: Context) -> tuple[Context, dict[str, RetentionError]]:
+    """The databases behind each `urls` in its place, and which lists failed, by their name."""
+    if all(found.urls is None for found in context.policy.databases.values()):
+        return context, {}
+    from retention.databases.listing import with_members
+
+    policy, errors = with_members(context.policy, context.folder)
+    return replace(context, policy=policy), errors
+
+
+def known_databases(context: Context) -> str:
+    """The names of the databases, for a message; of many, the first few."""
+    names = list(context.policy.databases)
+    rest = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return ", ".join(names[:_TOLD]) + rest
 
 
 def now() -> datetime:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, Context, JsonOption, load, now
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    load_listed,
+    now,
+)
 from retention.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,13 +40,11 @@ class Books:
 
 
 def _books(context: Context) -> Books:
+    from retention.backups.night import ids_by_name
     from retention.scheduler.nightly import ledger_of
 
     ledger = ledger_of(context.policy, context.folder)
-    ids: dict[str, frozenset[str]] = {}
-    for database_id, name in ledger.databases().items():
-        ids[name] = ids.get(name, frozenset()) | {database_id}
-    return Books(ledger, ids)
+    return Books(ledger, ids_by_name(ledger))
 
 
 def list_(json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -50,7 +55,7 @@ def list_(json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> No
     from retention.backups.returning import Erased
     from retention.cli.shown_backups import set_body, sets_text
 
-    context = load(config)
+    context = load_listed(config)
     books = _books(context)
     erased = Erased(books.ledger, Records(books.ledger).obligations())
     bodies = []
@@ -81,7 +86,7 @@ def check(
     from retention.backups.returning import Erased
     from retention.cli.shown_backups import check_body, check_text
 
-    context = load(config)
+    context = load_listed(config)
     books = _books(context)
     found, ids = _wanted(context, books, copy)
     held = Erased(books.ledger, Records(books.ledger).obligations()).held_by(found, ids)

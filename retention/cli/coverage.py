@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, Context, JsonOption, load, now
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    load_listed,
+    now,
+)
 from retention.cli.forecasts import opened, screen
 from retention.errors import PolicyError, RetentionError, StorageError, UsageError, gravest
 
@@ -41,7 +48,7 @@ def coverage(
     from retention.answers.coverage_text import coverage_text
     from retention.cli.vocabulary import vocabulary
 
-    context = load(config)
+    context = load_listed(config)
     if baseline is not None and write_baseline is not None:
         raise UsageError("--baseline and --write-baseline exclude each other; nothing was done")
     known = _read(baseline) if baseline is not None else frozenset()
@@ -70,7 +77,7 @@ def coverage(
 
 def _surveys(context: Context, asked: Asked) -> tuple[list[Survey], list[str], list[int]]:
     """Every database of the policy; the faults of the policy in all of them are told at once."""
-    from retention.answers.coverage import lake_survey, survey
+    from retention.answers.coverage import as_families, lake_survey, survey
     from retention.lake.table import LakeTable
 
     surveys: list[Survey] = []
@@ -99,7 +106,7 @@ def _surveys(context: Context, asked: Asked) -> tuple[list[Survey], list[str], l
     if wrong:
         problems = dict.fromkeys(problem for error in wrong for problem in error.problems)
         raise PolicyError(context.file, tuple(problems))
-    return surveys, notes, codes
+    return as_families(surveys), notes, codes
 
 
 def _read(path: Path) -> frozenset[Finding]:

@@ -17,10 +17,18 @@ from retention.cli.context import (
     JsonOption,
     instant,
     load,
+    load_listed,
     now,
 )
 from retention.cli.requests import request_for
-from retention.errors import GRAVEST_FIRST, PolicyError, Problem, RetentionError, gravest
+from retention.errors import (
+    GRAVEST_FIRST,
+    PolicyError,
+    Problem,
+    RetentionError,
+    StorageError,
+    gravest,
+)
 
 if TYPE_CHECKING:
     from retention.execution.accounts import StepCount
@@ -46,10 +54,10 @@ def register(app: typer.Typer) -> None:
 
 def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Report all faults of the policy against the real schemas, each with its line and cure."""
+    from retention.reports.many import alike
+
     context = _load_or_faults(config, json)
-    problems: list[Problem] = []
-    for name in context.policy.databases:
-        problems += _problems(context, name)
+    problems, unreached = _problems(context)
     problems += _file_problems(context)
     problems += _lake_problems(context)
     errors = [problem for problem in problems if problem.severity == "error"]
@@ -58,16 +66,20 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     else:
         for problem in problems:
             console.message(problem.render(context.file))
-        if not errors:
+        if not errors and not unreached:
             rules = len(context.policy.rules)
             console.data(f"{context.file}: {rules} rules, no faults")
-    if errors:
-        raise typer.Exit(2)
+    said = [*map(str, unreached), *_missing_members(context)]
+    for message in alike(said, context.policy.families):
+        console.message(message)
+    codes = [error.exit_code for error in unreached] + [2 for _ in errors[:1]]
+    if codes:
+        raise typer.Exit(gravest(codes))
 
 
 def _load_or_faults(config: Path, json: bool) -> Context:
     try:
-        return load(config)
+        return load_listed(config)
     except PolicyError as error:
         if json:
             console.json_object(_check_object(error.file, list(error.problems)))
@@ -92,10 +104,37 @@ def _check_object(file: str, problems: list[Problem]) -> dict[str, object]:
     }
 
 
-def _problems(context: Context, name: str) -> tuple[Problem, ...]:
+def _problems(context: Context) -> tuple[list[Problem], list[RetentionError]]:
+    """What is wrong in any database, and which of many could not be looked at."""
+    from retention.policies.tenants import is_member
+    from retention.reports.many import gathered
     from retention.scheduler.dry_run import problems_of
 
-    return problems_of(context.policy, context.folder, name, now())
+    found: dict[str, tuple[Problem, ...]] = {}
+    unreached: list[RetentionError] = []
+    for name in context.policy.databases:
+        try:
+            found[name] = problems_of(context.policy, context.folder, name, now())
+        except RetentionError as error:
+            if not is_member(name):
+                raise
+            unreached.append(error)
+    return gathered(found), unreached
+
+
+def _missing_members(context: Context) -> list[str]:
+    """What is to be said of databases that left the lists of the policy."""
+    from retention.scheduler.nightly import ledger_of
+    from retention.scheduler.vanished import vanished
+
+    if not context.policy.listed:
+        return []
+    try:
+        ledger = ledger_of(context.policy, context.folder)
+    except StorageError:
+        return []
+    nights = vanished(request_for(context, now(), None), ledger)
+    return [str(night.error) if night.error else night.notes[0] for night in nights]
 
 
 def _file_problems(context: Context) -> tuple[Problem, ...]:
@@ -123,12 +162,13 @@ def plan(
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.cli.shown import plan_text
     from retention.planning.files import FILES
+    from retention.reports.many import alike
     from retention.reports.report import plan_object
     from retention.scheduler.dry_run import copies_then, counts_only
     from retention.scheduler.file_night import file_counts
     from retention.scheduler.lake_night import lake_counts
 
-    context = load(config)
+    context = load_listed(config)
     request = request_for(context, instant(at, context.policy, future=True), rule, full=full)
     bodies, notes, codes = [], [], []
     for name in context.policy.databases:
@@ -159,6 +199,7 @@ def plan(
             continue
         bodies += _bodies(address, of_lake, rule)
         notes += of_lake.notes
+    notes += _missing_members(context)
     copies = (
         []
         if sql
@@ -169,7 +210,7 @@ def plan(
         console.json_object(plan_object(request.as_of, sha, bodies, notes, copies))
     elif not sql:
         console.data(plan_text(bodies, request.as_of, context.policy.timezone, copies))
-    for note in [] if json else notes:
+    for note in [] if json else alike(notes, context.policy.families):
         console.message(note)
     if codes:
         raise typer.Exit(gravest([code for code in codes if code in GRAVEST_FIRST]))

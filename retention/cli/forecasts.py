@@ -20,6 +20,8 @@ from retention.cli.context import (
     JsonOption,
     instant,
     load,
+    load_listed,
+    require_listed,
 )
 from retention.cli.deciding import RuleOption
 from retention.cli.requests import known_rules
@@ -52,12 +54,12 @@ def forecast(
 ) -> None:
     """How many rows fall due under each rule in the weeks to come, if nothing stops them."""
     from retention.answers.charts import forecast_text
-    from retention.answers.forecast import Asked, forecast_object
+    from retention.answers.forecast import Asked, forecast_object, of_families
     from retention.answers.forecast import forecast as forecast_of
     from retention.answers.forecast_files import forecast_of_files
     from retention.planning.files import file_rules
 
-    context = load(config)
+    context = load_listed(config)
     known_rules(context, rule or [])
     as_of = instant(at, context.policy, future=True)
     asked = Asked(context.policy, context.file, as_of, weeks, frozenset(rule or ()))
@@ -81,7 +83,7 @@ def forecast(
     if json:
         console.json_object(forecast_object(asked, outlooks, notes))
     else:
-        console.data(forecast_text(asked, outlooks, screen()))
+        console.data(forecast_text(asked, of_families(outlooks), screen()))
     _end(notes, codes, json)
 
 
@@ -138,7 +140,7 @@ def _both(old: Path, new: Path) -> tuple[Context, Context]:
             errors.append(error)
     _refused(errors)
     before, after = contexts
-    return before, after
+    return before, require_listed(after)
 
 
 def _compared(old: Context, new: Context, as_of: datetime) -> tuple[Compared, list[str]]:

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, Context, JsonOption, load
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    JsonOption,
+    known_databases,
+    load_listed,
+)
 from retention.errors import IntegrityError, UsageError
 
 
@@ -31,7 +38,7 @@ def marker(
     from retention.databases.state import has_marker_table, read_marker
     from retention.scheduler.nightly import ledger_of
 
-    context = load(config)
+    context = load_listed(config)
     name = _database(context, database)
     ledger = ledger_of(context.policy, context.folder)
     found = Database(name, engine_for(context.policy.databases[name].url, name, context.folder))
@@ -57,8 +64,8 @@ def marker(
 def _database(context: Context, name: str | None) -> str:
     known = list(context.policy.databases)
     if name is None and len(known) > 1:
-        raise UsageError(f"name a database ({', '.join(known)}); nothing was printed")
+        raise UsageError(f"name a database ({known_databases(context)}); nothing was printed")
     chosen = name or known[0]
     if chosen not in known:
-        raise UsageError(f"there is no [databases.{chosen}]; known: {', '.join(known)}")
+        raise UsageError(f"there is no [databases.{chosen}]; known: {known_databases(context)}")
     return chosen

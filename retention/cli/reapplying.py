@@ -18,7 +18,8 @@ from retention.cli.context import (
     Context,
     JsonOption,
     instant,
-    load,
+    known_databases,
+    load_listed,
     stop_signals,
 )
 from retention.cli.requests import request_for
@@ -58,7 +59,7 @@ def reapply(
     from retention.cli.working import allowance
     from retention.scheduler.reapplying import reapply as carry_out
 
-    context = load(config)
+    context = load_listed(config)
     name = _chosen(context, database)
     as_of = instant(None, context.policy, future=False)
     allowed = dict(allowance(text) for text in allow or ())
@@ -80,10 +81,10 @@ def reapply(
 def _chosen(context: Context, name: str | None) -> str:
     known = context.policy.databases
     if name is None and len(known) > 1:
-        raise UsageError(f"name one of {', '.join(known)}; nothing was done")
+        raise UsageError(f"name one of {known_databases(context)}; nothing was done")
     chosen = name or next(iter(known))
     if chosen not in known:
-        raise UsageError(f"there is no [databases.{chosen}]; known: {', '.join(known)}")
+        raise UsageError(f"there is no [databases.{chosen}]; known: {known_databases(context)}")
     return chosen
 
 

@@ -12,6 +12,7 @@ from retention.errors import Interrupted, UsageError
 if TYPE_CHECKING:
     from retention.execution.executor import Watch
     from retention.scheduler.nightly import Request
+    from retention.scheduler.sharding import Shard
 
 
 def request_for(
@@ -24,9 +25,12 @@ def request_for(
     allowed: Mapping[str, int] | None = None,
     jobs: int = 1,
     full: bool = False,
+    scheduler: str = "",
+    shard: Shard | None = None,
 ) -> Request:
     """The Request behind plan, run and serve; UsageError for a rule that does not exist."""
     from retention.scheduler.nightly import Request
+    from retention.scheduler.sharding import WHOLE
 
     known_rules(context, [*(rules or ()), *(allowed or {})])
     return Request(
@@ -41,6 +45,8 @@ def request_for(
         allowed or {},
         jobs,
         full,
+        scheduler,
+        shard or WHOLE,
     )
 
 

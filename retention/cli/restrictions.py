@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, load, now
+from retention.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, load_listed, now
 from retention.cli.subjects import DatabaseOption, connected
 from retention.errors import UsageError
 
@@ -32,7 +32,7 @@ def add(
     from retention.scheduler.nightly import key_folder
     from retention.subjects.restrictions import place_request
 
-    context = load(config)
+    context = load_listed(config)
     if not reason.strip():
         raise UsageError("a restriction needs its --reason; nothing was restricted")
     with connected(context, database) as (found, connection, ledger):
@@ -48,7 +48,7 @@ def list_(
     """The restrictions in force, counted by table and rule; requests one by one. No keys."""
     from retention.subjects.restrictions import standing
 
-    context = load(config)
+    context = load_listed(config)
     with connected(context, database) as (found, connection, ledger):
         entries = standing(found, connection, ledger)
     counts: dict[tuple[str, str, bool], list[str]] = {}
@@ -84,7 +84,7 @@ def lift_(
     """End every restriction of one row; rules that restricted it do not do so again."""
     from retention.subjects.restrictions import lift
 
-    context = load(config)
+    context = load_listed(config)
     with connected(context, database) as (found, connection, ledger):
         names = lift(found, connection, ledger, context.policy, table, tuple(key), now)
     console.data(f"lifted: {', '.join(names)}")
@@ -97,6 +97,6 @@ def view(
     """The DDL of a view of the rows that may be processed; nothing is made."""
     from retention.subjects.restrictions import restricted_view
 
-    context = load(config)
+    context = load_listed(config)
     with connected(context, database) as (found, connection, _):
         console.data(restricted_view(found, connection, table))

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from retention.cli import console
-from retention.cli.context import DEFAULT_CONFIG, ConfigOption, load, now
+from retention.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Context,
+    known_databases,
+    load_listed,
+    now,
+)
 from retention.errors import StorageError, UsageError
 
 
@@ -87,8 +94,8 @@ def enroll(
     from retention.protocol.enrolling import enroll as enroll_one
     from retention.protocol.enrolling import enroll_clone, enroll_moved
 
-    context = load(config)
-    names = _chosen(database, all_, list(context.policy.databases))
+    context = load_listed(config)
+    names = _chosen(database, all_, context)
     databases = [
         Database(name, engine_for(context.policy.databases[name].url, name, context.folder))
         for name in names
@@ -110,16 +117,21 @@ def enroll(
             console.data(act(found, connection, ledger, now))
 
 
-def _chosen(database: str | None, all_: bool, known: list[str]) -> list[str]:
+def _chosen(database: str | None, all_: bool, context: Context) -> list[str]:
+    from retention.policies.tenants import family_of
+
+    known = list(context.policy.databases)
     if database is not None:
-        if database not in known:
+        chosen = [name for name in known if database in (name, family_of(name))]
+        if not chosen:
             raise UsageError(
-                f"there is no [databases.{database}]; known: {', '.join(known)}. Nothing was done"
+                f"there is no [databases.{database}]; known: {known_databases(context)}. "
+                "Nothing was done"
             )
-        return [database]
+        return chosen
     if all_ or len(known) == 1:
         return known
-    raise UsageError(f"name a database ({', '.join(known)}), or --all; nothing was done")
+    raise UsageError(f"name a database ({known_databases(context)}), or --all; nothing was done")
 
 
 def _print_ddl(found: object) -> None:

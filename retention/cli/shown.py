@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from retention.cli.console import width
 from retention.policies.policy import Policy
+from retention.policies.tenants import family_of
 from retention.reports.counted import rule_facts
 from retention.reports.file_facts import row_files, waiting_files
+from retention.reports.many import alike, summed
 from retention.reports.purges import headline, told
 from retention.reports.reapplied import done, end, table_lines
 from retention.reports.recounted import alarms, remarks, summary
@@ -33,7 +35,7 @@ def plan_text(
 ) -> str:
     """What `plan` prints: rules, then the copies of what goes."""
     lines = [*wrapped(f"as of {local(as_of, zone)}; nothing is written by a plan", ""), ""]
-    for body in bodies:
+    for body in summed(bodies):
         keeps = body["action"] == "keep"
         lines += [
             _head(body, f"{body['kept']:,} kept" if keeps else f"{body['due']:,} due{_of(body)}"),
@@ -44,7 +46,7 @@ def plan_text(
             lines += wrapped(f"{body['portion']:,} of them tonight, the rest on later nights")
         if body.get("limit"):
             lines += wrapped(f"REFUSED: {body['limit']}")
-        lines.append("")
+        lines += [*_of_many(body), ""]
     for notice in notices(bodies):
         lines += [*wrapped(notice, ""), ""]
     lines += copies_lines(copies, zone)
@@ -65,18 +67,20 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
     """What `run` and `report` print of one run."""
     as_of = local(datetime.fromisoformat(body["as_of"]), zone)
     lines = [*wrapped(f"run {body['run']} as of {as_of}", ""), ""]
-    for rule in body["rules"]:
+    for rule in summed(body["rules"]):
         lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
-        lines.append("")
+        lines += [*_of_many(rule), ""]
     for notice in body["notices"]:
         lines += [*wrapped(notice, ""), ""]
     if owned := list(row_files(body)):
         lines += [*(line for said in owned for line in wrapped(said, "")), ""]
     for said in waiting_files(body):
         lines += [*wrapped(f"WAITING: {said}", ""), ""]
-    for name, error in body["errors"].items():
-        lines += [*wrapped(f"{name}: {error}", ""), ""]
+    errors = [f"{name}: {error}" for name, error in body["errors"].items()]
+    names = [*body["errors"], *(rule["database"] for rule in body["rules"])]
+    for said in alike([*errors, *body["notes"]], {family_of(name) for name in names}):
+        lines += [*wrapped(said, ""), ""]
     if not body["rules"] and not body["errors"]:
         lines += ["no rule was due", ""]
     lines += _recounted(body["recount"])
@@ -87,6 +91,17 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
     return "\n".join(lines)
 
 
+def _of_many(body: Body) -> list[str]:
+    """Over how many databases the rule's counts are sums, and those that are an exception."""
+    if "databases" not in body:
+        return []
+    many = "" if body["databases"] == 1 else "s"
+    lines = [f"in {body['databases']:,} database{many} of {body['database']}"]
+    if body["most"] and body["databases"] > 1:
+        lines[0] += "; most due in {}: {:,}".format(*body["most"])
+    return [line for said in (*lines, *body["exceptions"]) for line in wrapped(said)]
+
+
 def _recounted(bodies: list[Body]) -> list[str]:
     said = summary(bodies)
     if not said:
@@ -94,7 +109,7 @@ def _recounted(bodies: list[Body]) -> list[str]:
     seconds = sum(body["milliseconds"] for body in bodies) / 1000
     lines = wrapped(f"recount in {seconds:.1f} s: {said}", "")
     lines += [line for alarm in alarms(bodies) for line in wrapped(f"LEFT BEHIND: {alarm}")]
-    lines += [line for remark in remarks(bodies) for line in wrapped(remark)]
+    lines += [line for remark in dict.fromkeys(remarks(bodies)) for line in wrapped(remark)]
     return [*lines, ""]
 
 

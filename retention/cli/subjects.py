@@ -17,7 +17,8 @@ from retention.cli.context import (
     Context,
     JsonOption,
     instant,
-    load,
+    known_databases,
+    load_listed,
     now,
 )
 from retention.errors import StorageError, UsageError
@@ -55,7 +56,7 @@ def add(
     from retention.scheduler.nightly import key_folder
     from retention.subjects.holds import place_hold
 
-    context = load(config)
+    context = load_listed(config)
     review_on = _day(review)
     named, values = _row(row or [], table, key or [])
     if not reason.strip():
@@ -71,7 +72,7 @@ def list_(
     database: DatabaseOption = None, json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
     """The holds in force: table, since when, review date. Keys and reasons are not shown."""
-    context = load(config)
+    context = load_listed(config)
     with connected(context, database) as (found, connection, ledger):
         holds = _holds(context, found, connection, ledger)
     shown = [hold for hold in holds if hold.released_at is None]
@@ -96,7 +97,7 @@ def release(
     """End a hold; the row obeys its rules again from the next run on."""
     from retention.subjects.holds import release_hold
 
-    context = load(config)
+    context = load_listed(config)
     with connected(context, database) as (found, connection, ledger):
         holds = _holds(context, found, connection, ledger)
         hold = next((item for item in holds if item.hold_id == hold_id), None)
@@ -146,7 +147,7 @@ def record(
         record_events,
     )
 
-    context = load(config)
+    context = load_listed(config)
     moment = instant(at, context.policy, future=False)
     if bool(key) == (file is not None):
         raise UsageError("an event needs a row: give --key or --csv; nothing was recorded")
@@ -173,10 +174,12 @@ def connected(context: Context, name: str | None) -> Iterator[tuple[Database, Co
 
     known = context.policy.databases
     if name is None and len(known) > 1:
-        raise UsageError(f"name one of {', '.join(known)} with --database; nothing was done")
+        raise UsageError(
+            f"name one of {known_databases(context)} with --database; nothing was done"
+        )
     chosen = name or next(iter(known))
     if chosen not in known:
-        raise UsageError(f"there is no [databases.{chosen}]; known: {', '.join(known)}")
+        raise UsageError(f"there is no [databases.{chosen}]; known: {known_databases(context)}")
     found = Database(chosen, engine_for(known[chosen].url, chosen, context.folder))
     with found.connected() as connection:
         yield found, connection, ledger_of(context.policy, context.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from retention.cli.context import (
     ConfigOption,
     JsonOption,
     instant,
+    listed,
     load,
     now,
     stop_signals,
@@ -51,6 +52,16 @@ def run(
         int,
         typer.Option("--jobs", min=1, metavar="N", help="Work on so many databases side by side."),
     ] = 1,
+    executor: Annotated[
+        Literal["processes", "dask"],
+        typer.Option("--executor", help="Who works on the databases."),
+    ] = "processes",
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster.")
+    ] = "",
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Only this part of the databases, from 0.")
+    ] = "",
     full: FullOption = False,
     json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -60,7 +71,8 @@ def run(
     from retention.reports.reading import run_body
     from retention.scheduler.nightly import ledger_of, nightly
 
-    context = load(config)
+    where = _where(jobs, executor, scheduler, shard)
+    context, unlisted = listed(load(config))
     as_of = instant(at, context.policy, future=False)
     allowed = dict(allowance(text) for text in allow or ())
     with stop_signals() as signals, _progress() as (advanced, finished):
@@ -74,10 +86,10 @@ def run(
             watch=watch,
             everything=all_,
             allowed=allowed,
-            jobs=jobs,
+            **where,
             full=full,
         )
-        night = nightly(request)
+        night = nightly(request, unlisted)
     body = run_body(ledger_of(context.policy, context.folder), night.run_id)
     if json:
         console.json_object(body)
@@ -87,6 +99,21 @@ def run(
         raise night.interrupted
     if night.exit_code:
         raise typer.Exit(night.exit_code)
+
+
+def _where(jobs: int, executor: str, scheduler: str, shard: str) -> dict[str, Any]:
+    """Who works on which databases; UsageError for options that do not go together."""
+    from retention.scheduler.sharding import WHOLE, parse_shard
+
+    if (executor == "dask") != bool(scheduler):
+        raise UsageError("--executor dask and --scheduler ADDRESS go together; nothing was done")
+    if scheduler and jobs > 1:
+        raise UsageError("--jobs counts processes here, and Dask has its own; nothing was done")
+    try:
+        part = parse_shard(shard) if shard else WHOLE
+    except ValueError as fault:
+        raise UsageError(f"--shard {fault}; nothing was done") from None
+    return {"jobs": jobs, "scheduler": scheduler, "shard": part}
 
 
 def allowance(text: str) -> tuple[str, int]:
@@ -156,9 +183,9 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
     def night(watch: Watch) -> int:
         from retention.scheduler.nightly import nightly
 
-        fresh = load(config)
+        fresh, unlisted = listed(load(config))
         request = request_for(fresh, now().replace(microsecond=0), None, watch=watch)
-        return nightly(request).exit_code
+        return nightly(request, unlisted).exit_code
 
     Service(context.policy, context.folder, night, console.message).run()
 

@@ -23,10 +23,26 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _SEALING = "holds"
 _PSEUDONYMS = "pseudonyms"
+_PROOF = "proof of the key"
 
 
 class KeyLost(StorageError):
     """The key of a month is gone or is another one: its tokens can no longer be read."""
+
+
+def key_proof(keys: KeyFolder, month: str) -> str:
+    """What tells a month's key from another one and nothing about it: the month, and 16 hex digits."""
+    return f"{month} {derive(keys.key(month), month, '', _PROOF).hex()[:16]}"
+
+
+def same_key(keys: KeyFolder, proof: str) -> None:
+    """StorageError unless the folder has the key that `proof` is of."""
+    if key_proof(keys, proof.partition(" ")[0]) != proof:
+        raise StorageError(
+            f"The keys in {keys.path} are not those of the other hosts at work under this ledger. "
+            "Nothing was done: what is erased here could not be told after a restore. Give every "
+            "host one folder of keys, as `[ledger] keys` names it."
+        )
 
 
 def derive(master: bytes, month: str, database_id: str, table: str) -> bytes:

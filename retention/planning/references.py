@@ -85,7 +85,7 @@ def decided_references(
 def _elsewhere(policy: Policy, schema: Schema, label: str) -> bool:
     """TRUE for a reference that another database of the policy may have."""
     table = flat_label(label).rpartition(".")[0]
-    return len(policy.databases) > 1 and table not in schema.tables
+    return len(policy.families) > 1 and table not in schema.tables
 
 
 def _decided(reference: Reference, decision: str) -> str:

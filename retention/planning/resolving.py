@@ -38,6 +38,7 @@ from retention.policies.calendar import Cutoff, age_cutoff, local_midnight
 from retention.policies.periods import Periods
 from retention.policies.policy import Policy
 from retention.policies.rule import Rule
+from retention.policies.tenants import family_of
 
 _GUARDS = (ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ, ColumnKind.TEXT)
 _ENDS = {
@@ -61,13 +62,14 @@ class Resolved:
 
 
 def rules_of(policy: Policy, database: str) -> Iterator[Rule]:
-    """The rules that speak of `database`."""
-    only = len(policy.databases) == 1
+    """The rules that speak of `database`, or of the many that it is one of."""
+    only = len(policy.families) == 1
+    family = family_of(database)
     return (
         rule
         for rule in policy.rules.values()
         if rule.pattern is None
-        and (rule.database == database or (only and not rule.database and not rule.of_lake))
+        and (rule.database == family or (only and not rule.database and not rule.of_lake))
     )
 
 

@@ -29,6 +29,7 @@ from retention.policies.policy import (
 from retention.policies.positions import key_positions, line_of
 from retention.policies.rule import Limits, Rule
 from retention.policies.statutes import Statute, StatuteKind
+from retention.policies.tenants import DatabaseList
 from retention.policies.working_days import public_holidays
 
 Path = tuple[str | int, ...]
@@ -72,6 +73,7 @@ def parse_policy(
         "sha256": hashlib.sha256(kept.encode()).hexdigest(),
         "text": kept,
         "catalogue": dict(catalogue or {}),
+        "listed": (),
     }
     try:
         policy = _with_own_statutes(Policy.model_validate(document))
@@ -152,11 +154,15 @@ def _sentence(detail: ErrorDetails, path: Path) -> str:
 def _unknown_key(path: Path) -> str:
     model: type[BaseModel] = Policy
     if len(path) >= 3 and path[0] in _MODELS:
-        model = Limits if path[2] == "limits" and len(path) > 3 else _MODELS[str(path[0])]
+        nested: dict[str, type[BaseModel]] = {"limits": Limits, "urls": DatabaseList}
+        model = _MODELS[str(path[0])]
+        model = nested.get(str(path[2]), model) if len(path) > 3 else model
     elif len(path) == 2 and path[0] in _TABLES:
         model = _TABLES[str(path[0])]
     names = [
-        name for name in model.model_fields if name not in {"name", "sha256", "text", "catalogue"}
+        name
+        for name in model.model_fields
+        if name not in {"name", "sha256", "text", "catalogue", "listed"}
     ]
     close = difflib.get_close_matches(str(path[-1]), names, n=1)
     cure = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(sorted(names))}"
@@ -179,6 +185,9 @@ def _faults(policy: Policy) -> Iterator[tuple[Path, str]]:
         except ValueError as fault:
             yield ("statutes", name, "period"), str(fault)
     yield from _promise_faults(policy)
+    for name, database in policy.databases.items():
+        for message in _list_faults(policy, name, database):
+            yield ("databases", name, "urls"), message
     for name, backups in policy.backups.items():
         for key, message in backup_faults(backups, [*policy.databases, *policy.lake_tables]):
             yield ("backups", name, key), message
@@ -296,6 +305,15 @@ def _has_holidays(country: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _list_faults(policy: Policy, name: str, database: DatabaseSettings) -> Iterator[str]:
+    if "/" in name:
+        yield "a slash stands between the name of a list and its members; take another name"
+    query = database.urls.query if database.urls else None
+    other = policy.databases.get(query.database) if query else None
+    if query is not None and (other is None or other.urls is not None):
+        yield f"the list is read from [databases.{query.database}], which needs a url of its own"
 
 
 def _database_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,7 @@ from retention.policies.rule import (
     Schedule,
 )
 from retention.policies.statutes import Statute, StatuteKind
+from retention.policies.tenants import DatabaseList, family_of
 
 Decision = Literal["delete", "detach", "block", "leave", "as declared"]
 
@@ -52,11 +53,21 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "stri
 
 
 class DatabaseSettings(BaseModel):
-    """Where one database is; the URL may hold `${NAME}`, `${NAME:-default}`, `${file:/path}`."""
+    """Where one database is; the URL may hold `${NAME}`, `${NAME:-default}`, `${file:/path}`.
+
+    Or, in `urls`, where many databases of one shape are listed.
+    """
 
     model_config = STRICT
 
-    url: str
+    url: str = ""
+    urls: DatabaseList | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> DatabaseSettings:
+        if bool(self.url) == (self.urls is not None):
+            raise ValueError("write url, or urls where many databases have one shape")
+        return self
 
 
 class LedgerSettings(BaseModel):
@@ -193,7 +204,10 @@ class StatuteSettings(BaseModel):
 
 
 class Policy(BaseModel):
-    """policies.toml, parsed. `sha256` is the hash of its text, secrets in URLs masked."""
+    """policies.toml, parsed. `sha256` is the hash of its text, secrets in URLs masked.
+
+    `listed`: the names under [databases] once the databases behind `urls` have taken their place.
+    """
 
     model_config = STRICT
 
@@ -213,6 +227,7 @@ class Policy(BaseModel):
     catalogue: dict[str, Statute] = {}
     sha256: str = ""
     text: str = ""
+    listed: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -231,6 +246,16 @@ class Policy(BaseModel):
     def lake_tables(self) -> list[str]:
         """The addresses of the lake tables that rules name, in the order of the file."""
         return list(dict.fromkeys(rule.table for rule in self.rules.values() if rule.of_lake))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names under [databases] as written, of which rules and backups speak."""
+        return self.listed or tuple(self.databases)
+
+    def copied_by(self, database: str) -> list[BackupSettings]:
+        """The sets of backups that a database is in."""
+        names = {database, family_of(database)}
+        return [found for found in self.backups.values() if names & set(found.database)]
 
     @property
     def financial_years(self) -> FinancialYears:

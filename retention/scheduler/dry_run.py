@@ -74,8 +74,9 @@ def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tup
         plan, problems = plan_and_problems(policy, name, schema, as_of)
         if plan is None:
             return problems
-        copied = any(name in settings.database for settings in policy.backups.values())
-        proposed = missing_guards(plan) if copied and policy.ledger.rows != "none" else ()
+        proposed = (
+            missing_guards(plan) if policy.copied_by(name) and policy.ledger.rows != "none" else ()
+        )
         problems = (*problems, *problems_of_faults(policy, cautions=tuple(proposed)))
         with database_faults("looking for indexes", name), connection.begin():
             found = (*problems, *missing_indexes(connection, policy, plan))

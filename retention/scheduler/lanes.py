@@ -99,7 +99,7 @@ class _Lane:
 
 def _how(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
-        return f" ({signal.Signals(-exitcode).name})"
+        return signal.Signals(-exitcode).name
     return ""
 
 

@@ -7,40 +7,45 @@ same for the rules over files and lake tables, and a look for what was erased in
 
 from __future__ import annotations
 
-import os
-import socket
+from collections.abc import Mapping
 
-from retention import __version__
 from retention.backups.night import SetNight, Work, purge_copies
 from retention.backups.reapplying.months import Owed, destroy_months, gone_until
 from retention.backups.records import Records
+from retention.errors import RetentionError
 from retention.ledger.entry import JSON, Kind
 from retention.ledger.store import Ledger
 from retention.policies.lake_tables import is_lake
 from retention.reports.report import step_body
 from retention.scheduler.file_night import file_night
+from retention.scheduler.hosts import others_are_well, require_one_host, shard_body, started
 from retention.scheduler.lake_night import lake_night
 from retention.scheduler.request import DatabaseNight, Night, Request, key_folder, ledger_of
 from retention.scheduler.run_names import new_run_id
 from retention.scheduler.side_by_side import each_database
 from retention.scheduler.timing import due_rules
+from retention.scheduler.vanished import vanished
 
 __all__ = ["DatabaseNight", "Night", "Request", "key_folder", "ledger_of", "nightly"]
 
 
-def nightly(request: Request) -> Night:
-    """One whole run over every database of the policy."""
+def nightly(request: Request, unlisted: Mapping[str, RetentionError] | None = None) -> Night:
+    """One whole run over every database of the policy; `unlisted`: lists that could not be read."""
     ledger = ledger_of(request.policy, request.folder)
+    require_one_host(request, ledger)
     ledger.save_policy(request.policy.sha256, request.policy.text)
     chosen = chosen_rules(request, ledger)
     night = Night(new_run_id(request.as_of), request.as_of, [])
-    _started(ledger, request, night, chosen)
-    night.databases += each_database(request, ledger, night.run_id, chosen)
-    night.databases += file_night(request, ledger, night.run_id, chosen)
-    night.databases += lake_night(request, ledger, night.run_id, chosen)
+    key = started(ledger, request, night.run_id, chosen)
+    night.databases += each_database(request, ledger, night.run_id, chosen, key)
+    night.databases += [DatabaseNight(name, error=why) for name, why in (unlisted or {}).items()]
+    night.databases += vanished(request, ledger, unlisted or {})
+    if request.shard.first:
+        night.databases += file_night(request, ledger, night.run_id, chosen)
+        night.databases += lake_night(request, ledger, night.run_id, chosen)
     if request.watch.stopping():
         night.interrupted = request.watch.interruption()
-    else:
+    elif request.shard.first:
         night.copies = _copies(request, ledger, night)
         night.notes += _keys(request, ledger, night)
     _finished(ledger, request, night, chosen)
@@ -62,7 +67,7 @@ def _keys(request: Request, ledger: Ledger, night: Night) -> list[str]:
     Where a database failed, it may just have been restored, and a reapply will need every key. Of
     lake tables there are no tokens.
     """
-    if any(found.error for found in night.databases):
+    if any(found.error for found in night.databases) or not others_are_well(ledger, request.shard):
         return []
     lakes = {found for found, name in ledger.databases().items() if is_lake(name)}
     owed = [
@@ -84,23 +89,7 @@ def chosen_rules(request: Request, ledger: Ledger) -> frozenset[str]:
         return request.rules
     if request.everything:
         return frozenset(request.policy.rules)
-    return due_rules(request.policy, ledger, request.as_of)
-
-
-def _started(ledger: Ledger, request: Request, night: Night, chosen: frozenset[str]) -> None:
-    ledger.append(
-        Kind.RUN_STARTED,
-        request.now(),
-        run_id=night.run_id,
-        body={
-            "as_of": request.as_of.isoformat(),
-            "version": __version__,
-            "policy_sha256": request.policy.sha256,
-            "rules": list[JSON](sorted(chosen)),
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-        },
-    )
+    return due_rules(request.policy, ledger, request.as_of, request.shard)
 
 
 def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[str]) -> None:
@@ -127,6 +116,7 @@ def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[
                 [*(it for found in night.databases for it in found.notes), *night.notes]
             ),
             "stopped": request.watch.stopping(),
+            **shard_body(request),
         },
     )
 

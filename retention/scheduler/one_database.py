@@ -83,15 +83,14 @@ def _plan(request: Request, opened: Opened, chosen: frozenset[str]) -> Plan:
 
 def _tokens(policy: Policy, database: str) -> str:
     """For which rows tokens are kept: for all that a copy may bring back, whatever rules say then."""
-    copied = any(database in found.database for found in policy.backups.values())
-    return "all" if copied and policy.ledger.rows == "auto" else policy.ledger.rows
+    auto = policy.ledger.rows == "auto"
+    return "all" if auto and policy.copied_by(database) else policy.ledger.rows
 
 
 def _position(policy: Policy, opened: Opened, notes: list[str]) -> Position | None:
     """A place in the server's log after everything this night did, where copies are told by it."""
-    sets = policy.backups.values()
     name = opened.database.name
-    if not any(name in found.database and found.kind in PLACED for found in sets):
+    if not any(found.kind in PLACED for found in policy.copied_by(name)):
         return None
     try:
         found = opened.database.log_position(opened.connection)

@@ -20,14 +20,16 @@ from retention.planning.plan import Plan
 from retention.policies.policy import Policy
 from retention.protocol.opening import Clock
 from retention.protocol.row_files import RowFilesDone
+from retention.scheduler.sharding import WHOLE, Shard
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked of a night: the policy, the instant, and what a person said on top.
 
-    `jobs`: how many databases are worked on side by side. `full`: count what is not due in large
-    tables, too.
+    `jobs`: how many databases are worked on side by side, by processes of this machine, or by the
+    workers of the Dask cluster at `scheduler`. `shard`: the part of them that this run is about.
+    `full`: count what is not due in large tables, too.
     """
 
     policy: Policy
@@ -41,6 +43,13 @@ class Request:
     allowed: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
     full: bool = False
+    scheduler: str = ""
+    shard: Shard = WHOLE
+
+    @property
+    def on_several_hosts(self) -> bool:
+        """TRUE where others may work under the ledger at the same time, elsewhere."""
+        return bool(self.scheduler) or self.shard.of > 1
 
 
 @dataclass(slots=True)

@@ -135,6 +135,12 @@ class House:
 
     def start(self, fault: str, *more: str) -> Run:
         """A run that stumbles once: at `intent-b kill`, or at `intent-a wait` until told to stop."""
+        path = os.pathsep.join([str(self.faults(fault)), *sys.path])
+        words = ["run", "--all", "--json", "--at", AS_OF, *more, "--config", str(self.config)]
+        return Run(words, self.folder, {"PYTHONPATH": path})
+
+    def faults(self, fault: str) -> Path:
+        """A folder that makes interpreters stumble once, where PYTHONPATH names it."""
         faults = self.folder / "faults"
         faults.mkdir(exist_ok=True)
         for flag in ("at-fault", "go-on"):
@@ -142,8 +148,7 @@ class House:
         (faults / "fault").write_text(fault)
         (faults / "sitecustomize.py").write_text(_EVERYWHERE, encoding="utf-8")
         (faults / "faults.py").write_text(_FAULTS, encoding="utf-8")
-        words = ["run", "--all", "--json", "--at", AS_OF, *more, "--config", str(self.config)]
-        return Run(words, self.folder, {"PYTHONPATH": os.pathsep.join([str(faults), *sys.path])})
+        return faults
 
     def stumbled(self) -> int:
         """Wait until a process stands at its fault; its id."""
@@ -159,7 +164,7 @@ class House:
         """By database: visits, and people who still have an address."""
         found = {}
         for name, url in self.urls.items():
-            with _engine(url).connect() as connection:
+            with engine_for_test(url).connect() as connection:
                 found[name] = (
                     connection.exec_driver_sql("SELECT count(*) FROM visits").scalar_one(),
                     connection.exec_driver_sql("SELECT count(email) FROM people").scalar_one(),
@@ -169,20 +174,20 @@ class House:
     def ledger(self) -> Ledger:
         """The ledger, to read."""
         url = self.ledger_url.replace("///", f"///{self.folder}/")
-        return open_ledger(_engine(url if "sqlite" in url else self.ledger_url))
+        return open_ledger(engine_for_test(url if "sqlite" in url else self.ledger_url))
 
 
 DONE = (YOUNG, YOUNG)
 """What a night leaves in each database."""
 
 
-def _engine(url: str) -> sa.Engine:
+def engine_for_test(url: str) -> sa.Engine:
     return sa.create_engine(url, poolclass=sa.NullPool)
 
 
 def _fill(url: str) -> None:
     old, young = "2024-01-01", "2026-05-20"
-    with _engine(url).begin() as connection:
+    with engine_for_test(url).begin() as connection:
         for table, clock in (("visits", "seen_at"), ("people", "left_at")):
             connection.exec_driver_sql(
                 f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, {clock} DATE, email VARCHAR(40))"
