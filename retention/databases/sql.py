@@ -74,14 +74,21 @@ def joined(reference: Reference, child: Row, parent: Row) -> Truth:
     return all_of(*_refers(reference, child), *_matches(reference, child, parent))
 
 
-def joined_to_any(reference: Reference, child: Row, parents: Row) -> Truth:
-    """The child row refers to one of `parents`, a set of their keys."""
+def joined_to_any(reference: Reference, child: Row, parents: Row, *, in_one: bool = False) -> Truth:
+    """The child row refers to one of `parents`, a set of their keys.
+
+    `in_one`: several columns are looked up as one value, by their index: SQLite and MariaDB read all
+    of the table else. PostgreSQL, where it has no statistics, would be misled.
+    """
     own = _refers(reference, child)
     collated = any(any(pairing.collations) for pairing in reference.pairing)
     if len(reference.columns) == 1 and not collated:
         (name,), (pairing,) = reference.columns, reference.pairing or (Pairing(),)
         left, right = _sides(child.c[name], parents.c[reference.parent_columns[0]], pairing)
         return all_of(*own, left.in_(sa.select(right)))
+    if in_one and not any(it.text or any(it.collations) for it in reference.pairing):
+        keys = sa.select(*(parents.c[name] for name in reference.parent_columns))
+        return all_of(*own, sa.tuple_(*(child.c[name] for name in reference.columns)).in_(keys))
     found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(parents)
     return all_of(
         *own,

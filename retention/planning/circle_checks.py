@@ -35,6 +35,23 @@ def circle_faults(plan: Plan) -> Iterator[Fault]:
             yield from _unworkable(plan, reference)
 
 
+def circle_warnings(plan: Plan) -> Iterator[Fault]:
+    """References along which a row may block one that it goes with, so that neither ever goes."""
+    alone = {step.table for step in plan.steps if step.takes_rows}
+    for step in plan.steps:
+        taken = plan.gone_with(step).taken
+        for name in (step.table, *taken) if step.action is Action.DELETE else ():
+            for reference in plan.referring(name, "block"):
+                along = reference.table in taken
+                if along and (reference.table == step.table or reference.table not in alone):
+                    yield (
+                        ("references", reference.label),
+                        f'rows of "{reference.table}" go with rows of "{step.table}" under '
+                        f"rules.{step.rule}; one that blocks a row it would go with, along "
+                        f'"{reference.label}", keeps both for ever: write "delete" or "detach"',
+                    )
+
+
 def _inside(plan: Plan, step: Step) -> Iterator[Reference]:
     """References between two tables of one circle, along which rows go."""
     companions = plan.gone_with(step)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from retention.errors import PolicyError, Problem
 from retention.planning.check import contradictions, reference_faults, warnings
-from retention.planning.circle_checks import circle_faults
+from retention.planning.circle_checks import circle_faults, circle_warnings
 from retention.planning.clock_checks import clock_remarks
 from retention.planning.derived import derived_warnings
 from retention.planning.keyless import keyless_faults
@@ -76,6 +76,7 @@ def plan_and_problems(
         ]
         cautions += [*warnings(policy, plan), *mask_warnings(plan)]
         cautions += [*trigger_warnings(plan), *derived_warnings(plan), *unit_warnings(plan)]
+        cautions += circle_warnings(plan)
         ordered = _ordered(plan, cautions, faults)
         cautions += clock_remarks(policy, plan)
     return ordered, problems_of_faults(policy, faults, cautions)

@@ -257,3 +257,31 @@ def test_what_no_order_can_do_is_a_fault(project: Project) -> None:
     outcome = project.run("check")
     assert outcome.code == (0 if project.dialect == "sqlite" else 2)
     assert ("add a primary key" in outcome.out + outcome.err) == (project.dialect != "sqlite")
+
+
+@pytest.mark.parametrize("then", ["block", "detach"])
+def test_a_row_that_would_block_its_own_piece_is_warned_of(project: Project, then: str) -> None:
+    """Neither the row nor what it goes with would ever leave; detached, it is no matter."""
+    staff(project, (1, None, "old"), (2, 1, "new"))
+    project.sql(
+        "CREATE TABLE badges (id INTEGER PRIMARY KEY, person_id INTEGER, lent_by INTEGER)",
+        "INSERT INTO badges VALUES (1, 2, 1)",
+    )
+    project.policy(
+        PEOPLE
+        + '"badges.person_id" = { to = "people.id", then = "delete" }\n'
+        + f'"badges.lent_by" = {{ to = "people.id", then = "{then}" }}\n'
+    )
+    told = [found["message"] for found in project.run("check", "--json").json["problems"]]
+    assert [text for text in told if "keeps both for ever" in text] == (
+        [
+            'rows of "badges" go with rows of "people" under rules.people; one that blocks a row it '
+            'would go with, along "badges.lent_by", keeps both for ever: write "delete" or "detach"'
+        ]
+        if then == "block"
+        else []
+    )
+    project.enroll()
+    project.night(NIGHT)
+    project.night(NIGHT)
+    assert contents(project, "people") == {"people": [1, 2] if then == "block" else []}

@@ -168,7 +168,7 @@ class SetEraser:
             return sa.not_(self._set_down(reference.parent, other))
 
         parents = self._temporary(reference.parent)
-        return goes_along(self.plan.schema, reference, row, parents, stays)
+        return goes_along(self.plan.schema, reference, row, parents, stays, in_one=True)
 
     def _detach(self, connection: sa.Connection, taken: Taken) -> None:
         for reference in self.plan.gone_with(self.step).detached:

@@ -145,10 +145,22 @@ def _masked_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Sel
 def count_also(connection: sa.Connection, sets: GoneSets, index: int) -> list[tuple[str, str, int]]:
     """What goes along with the step's rows: table, action, rows."""
     merged: dict[tuple[str, str], int] = {}
-    for table, action, query in also_queries(sets, index):
-        count = int(connection.execute(query).scalar_one())
+    asked = list(also_queries(sets, index))
+    counts = _counted(connection, sets, [query for _, _, query in asked])
+    for (table, action, _), count in zip(asked, counts, strict=True):
         merged[(table, action)] = merged.get((table, action), 0) + count
     return [(table, action, count) for (table, action), count in merged.items()]
+
+
+def _counted(connection: sa.Connection, sets: GoneSets, queries: list[sa.Select[Any]]) -> list[int]:
+    """The single number of each query; at once where the engine works out a named set only once.
+
+    Each of fifty tables below one would else be planned with the conditions of all of them.
+    """
+    if sets.dialect.repeats_sets or not queries:
+        return [int(connection.execute(query).scalar_one()) for query in queries]
+    found = sa.select(*(query.scalar_subquery() for query in queries))
+    return [int(count) for count in connection.execute(found).one()]
 
 
 def count_kept(connection: sa.Connection, plan: Plan, dialect: Dialect, rule: str) -> int:

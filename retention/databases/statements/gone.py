@@ -152,7 +152,8 @@ class GoneSets:
             gone = self._within(self.set_of(position, reference.parent), reference.parent, other)
             return all_of(sa.not_(gone), self.alive(position)(reference.parent, other))
 
-        return goes_along(self.plan.schema, reference, row, parents, stays)
+        one = self.dialect.repeats_sets
+        return goes_along(self.plan.schema, reference, row, parents, stays, in_one=one)
 
     def _member(self, position: int, step: Step, table: str, row: Row) -> Truth:
         tables = circle_of(self.plan.gone_with(step).circles, table)

@@ -12,13 +12,19 @@ from retention.planning.schema import Reference, Schema
 
 
 def goes_along(
-    schema: Schema, reference: Reference, row: Row, parents: Row, stays: Callable[[Row], Truth]
+    schema: Schema,
+    reference: Reference,
+    row: Row,
+    parents: Row,
+    stays: Callable[[Row], Truth],
+    *,
+    in_one: bool = False,
 ) -> Truth:
     """TRUE where the row refers to one of `parents`, which go, and to no row that `stays`.
 
-    A key that one parent alone can have is not looked up again.
+    A key that one parent alone can have is not looked up again. `in_one`: as of `joined_to_any`.
     """
-    found = joined_to_any(reference, row, parents)
+    found = joined_to_any(reference, row, parents, in_one=in_one)
     if not reference.shared:
         return found
     other = row_of(schema.tables[reference.parent]).alias()
