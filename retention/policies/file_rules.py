@@ -25,6 +25,23 @@ _KEYS = frozenset(
     }
 )
 
+_NO_ROWS = "a rule over files has no rows and no columns, so this key does nothing"
+_NO_FLOOR = (
+    "files have no floor: keep them longer with a longer delete_after, or in a folder that the "
+    "pattern does not reach"
+)
+_NO_EXCEPTION = (
+    "files have no exceptions and no holds: move what must stay to a folder that the pattern does "
+    "not reach"
+)
+_NO_USE = {
+    "keep_at_least": _NO_FLOOR,
+    "protects": _NO_FLOOR,
+    "unless": _NO_EXCEPTION,
+    "where": _NO_EXCEPTION,
+    "only_if": _NO_EXCEPTION,
+}
+
 
 def file_rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
     """What a rule over files gets wrong by itself: (key, sentence)."""
@@ -44,7 +61,7 @@ def file_rule_faults(policy: Policy, rule: Rule) -> Iterator[tuple[str, str]]:
             'a database is called "files", as reports call what has none; name it otherwise',
         )
     for key in sorted(rule.model_fields_set - _KEYS):
-        yield key, "a rule over files has no rows and no columns, so this key does nothing"
+        yield key, _NO_USE.get(key, _NO_ROWS)
     if rule.delete_after is None:
         yield "files", "nothing happens: write delete_after"
     elif rule.delete_after.by is not None:
