@@ -111,10 +111,12 @@ def work(
 
 def _set_up(setting: Setting) -> None:
     from retention.databases import database
-    from retention.databases.erasing import windows
+    from retention.databases.erasing import walker, windows
     from retention.execution import executor
     from retention.protocol import batch
 
+    # one of the tables has an index on its clock, and is walked by it
+    walker.INDEX_SHARE = dict.fromkeys(walker.INDEX_SHARE, 1.0)
     windows.KeyWalker.__init__.__defaults__ = (setting.window, None)
     windows.PageWalker.__init__.__defaults__ = (1,)
     executor._adapt = lambda *_: None
@@ -364,6 +366,7 @@ _TABLES = (
     "CREATE INDEX lines_order ON order_lines (order_id)",
     "CREATE INDEX tickets_person ON tickets (person_id)",
     "CREATE INDEX messages_ticket ON messages (ticket_id)",
+    "CREATE INDEX logs_logged ON logs (logged_at)",
 )
 COLUMNS = {
     "people": ("id", "name", "closed_at", "created_at", "filler"),

@@ -27,6 +27,7 @@ from retention.databases.sql import (
 from retention.databases.state import event, hold, restriction
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.early_rows import Early
+from retention.databases.statements.key_lists import among
 from retention.databases.statements.rows import all_alive
 from retention.planning.conditions import Condition
 from retention.planning.paths import ColumnPath, Hop
@@ -163,8 +164,12 @@ class PlainRows:
             (holds, holds.c.released_at.is_(None)),
             (restricted, self._requested(restricted)),
         ):
-            same = sa.and_(ours.c.table_name == bind(table), ours.c.row_key == text, stands)
-            found |= {key for key, _ in self._asked(table, row, keys, [], sa.join(row, ours, same))}
+            named = sa.and_(ours.c.table_name == bind(table), stands)
+            any_: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(ours).where(named)
+            # most tables have none at all, and asking for each page of keys takes longer than reading
+            if self.connection.execute(any_.limit(1)).first() is not None:
+                source = sa.join(row, ours, sa.and_(named, ours.c.row_key == text))
+                found |= {key for key, _ in self._asked(table, row, keys, [], source)}
         return found
 
     def choices(
@@ -274,11 +279,7 @@ class PlainRows:
         found: list[tuple[RowKey, Sequence[Any]]] = []
         for start in range(0, len(wanted), MOST_KEYS):
             some = wanted[start : start + MOST_KEYS]
-            if len(key) == 1:
-                among = names[0].in_([value for (value,) in some])
-            else:
-                among = sa.tuple_(*names).in_(some)
-            lines = self.connection.execute(query.where(among, *tests))
+            lines = self.connection.execute(query.where(among(self.dialect, names, some), *tests))
             found += [(tuple(line[: len(key)]), line[len(key) :]) for line in lines]
         return found
 

@@ -1,0 +1,23 @@
+"""Rows named by a list of their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.formula import Formula
+from retention.databases.sql import Expression, Truth, bind
+
+
+def among(dialect: Dialect, names: Sequence[Expression], keys: Sequence[tuple[Any, ...]]) -> Truth:
+    """TRUE for a row whose key, in these columns, is one of the list."""
+    if len(names) > 1:
+        return sa.tuple_(*names).in_(keys)
+    values = [value for (value,) in keys]
+    if dialect.name == "postgresql" and all(isinstance(value, int) for value in values):
+        # one value instead of a thousand: the driver and the server read it in a fraction of the time
+        return Formula("({0} = ANY({1}))", names[0], bind(values))
+    return names[0].in_(values)
