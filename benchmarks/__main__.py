@@ -13,7 +13,7 @@ from benchmarks import growth, report
 from benchmarks.engines import ENGINES, Engine, running
 from benchmarks.scenarios import SCENARIOS, Found, measure
 
-_GROWTH = ("memory", "dry run", "rules", "databases")
+_GROWTH = ("memory", "dry run", "rules", "databases", "workers")
 
 
 def main() -> None:

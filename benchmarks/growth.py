@@ -107,3 +107,17 @@ def databases(engine: Engine, rows: int) -> Iterator[Line]:
             seconds = product.night(config).seconds
         least = least or seconds
         yield f"{engine.name}, {count} databases", f"{seconds:.2f} s", f"{seconds / least:.2f}"
+
+
+def workers(engine: Engine, rows: int) -> Iterator[Line]:
+    """A night over 8 databases of one shape by 1, 2 and 8 processes; each has an eighth of the rows."""
+    least = 0.0
+    for jobs in (1, 2, 8):
+        with ExitStack() as stack:
+            urls = [stack.enter_context(engine.database()) for _ in range(8)]
+            for url in urls:
+                build(engine, url, Shape(max(1, rows // 8)))
+            config = product.prepared(folder_of(engine, "workers"), urls, product.DELETE)
+            seconds = product.night(config, "--jobs", str(jobs)).seconds
+        least = least or seconds
+        yield f"{engine.name}, {jobs} workers", f"{seconds:.2f} s", f"{seconds / least:.2f}"

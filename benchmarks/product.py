@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.data import DAYS, NIGHT
-from retention.cli.context import load, now
+from retention.cli.context import load_listed, now
 from retention.connections import engine_for
 from retention.databases.database import Database
 from retention.ledger.store import open_ledger
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """
 timezone = "UTC"
 [databases.main]
-url = "{url}"
+{where}
 [ledger]
 url = "sqlite:///{folder}/ledger.db"
 rows = "{tokens}"
@@ -66,9 +66,11 @@ class Ran:
 def prepared(folder: Path, urls: list[str], rules: str, tokens: str = "all") -> Path:
     """A policy over the databases, enrolled; the path of its file."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = _HEAD.format(url=urls[0], folder=folder, tokens=tokens)
-    for number, url in enumerate(urls[1:], start=2):
-        text += f'[databases.d{number}]\nurl = "{url}"\n'
+    where = f'url = "{urls[0]}"'
+    if len(urls) > 1:
+        (folder / "databases.txt").write_text("\n".join(urls), encoding="utf-8")
+        where = 'urls = { file = "databases.txt" }'
+    text = _HEAD.format(where=where, folder=folder, tokens=tokens)
     config = folder / "policies.toml"
     config.write_text(text + rules, encoding="utf-8")
     _enroll(config)
@@ -76,7 +78,7 @@ def prepared(folder: Path, urls: list[str], rules: str, tokens: str = "all") -> 
 
 
 def _enroll(config: Path) -> None:
-    context = load(config)
+    context = load_listed(config)
     engine = engine_for(context.policy.ledger.url, "ledger", context.folder)
     ledger = open_ledger(engine, create=True, at=now())
     for name, found in context.policy.databases.items():

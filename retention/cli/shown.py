@@ -66,7 +66,8 @@ def copies_lines(bodies: Iterable[Body], zone: ZoneInfo) -> list[str]:
 def run_text(body: Body, zone: ZoneInfo) -> str:
     """What `run` and `report` print of one run."""
     as_of = local(datetime.fromisoformat(body["as_of"]), zone)
-    lines = [*wrapped(f"run {body['run']} as of {as_of}", ""), ""]
+    part = f" over part {body['shard']}" if "shard" in body else ""
+    lines = [*wrapped(f"run {body['run']} as of {as_of}{part}", ""), ""]
     for rule in summed(body["rules"]):
         lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]

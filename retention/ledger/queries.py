@@ -74,9 +74,13 @@ def last_number(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.max(tables.entry.c.number))) or 0
 
 
-def newest(connection: sa.Connection, kind: Kind, limit: int) -> list[sa.Row[Any]]:
-    """The last rows of one kind, newest first."""
+def newest(
+    connection: sa.Connection, kind: Kind, limit: int, database_id: str | None = None
+) -> list[sa.Row[Any]]:
+    """The last rows of one kind, of one database where it is named, newest first."""
     query = tables.entry.select().where(tables.entry.c.kind == str(kind))
+    if database_id is not None:
+        query = query.where(tables.entry.c.database_id == database_id)
     return list(connection.execute(query.order_by(tables.entry.c.number.desc()).limit(limit)))
 
 

@@ -227,10 +227,10 @@ class Ledger:
                 return
             after = rows[-1].number
 
-    def newest(self, kind: Kind, limit: int) -> Iterator[Entry]:
-        """The last entries of one kind, newest first."""
+    def newest(self, kind: Kind, limit: int, database_id: str | None = None) -> Iterator[Entry]:
+        """The last entries of one kind, of one database where it is named, newest first."""
         with reading(self.engine) as connection:
-            rows = queries.newest(connection, kind, limit)
+            rows = queries.newest(connection, kind, limit, database_id)
         return map(queries.entry_of, rows)
 
     def runs(self, limit: int) -> list[Run]:

@@ -43,6 +43,8 @@ def run_body(ledger: Ledger, run_id: str | None) -> dict[str, Any]:
     body["finished"] = stamp(found.finished.at) if found.finished else None
     body["state"] = _state(found)
     body["version"] = found.started.body.get("version")
+    if "shard" in found.started.body:
+        body["shard"] = found.started.body["shard"]
     body["committed"] = _committed(ledger, found.run_id)
     body["files_removed"] = _files_removed(ledger, found.run_id)
     body["files"] = finished.get("files") or {}

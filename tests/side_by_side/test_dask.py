@@ -9,7 +9,7 @@ from pathlib import Path
 
 import distributed
 import pytest
-from house import DONE, House, databases
+from house import DONE, House, databases, engine_for_test
 
 
 @pytest.fixture
@@ -23,7 +23,10 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 def test_a_cluster_does_every_database_though_a_worker_is_killed(
     shared: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its unit is settled by the marker and done by another worker; the ledger is one chain."""
+    """Its unit is settled by the marker and done by another worker; the ledger is one chain.
+
+    A later run that a signal stops ends with 143, once its workers have ended between two batches.
+    """
     faults = shared.faults("intent-b kill")
     path = os.pathsep.join([str(faults), *sys.path])
     monkeypatch.setenv("PYTHONPATH", path)
@@ -37,6 +40,14 @@ def test_a_cluster_does_every_database_though_a_worker_is_killed(
         assert shared.left() == dict.fromkeys("abc", DONE)
         assert [rule["database"] for rule in body["rules"]] == ["a", "a", "b", "b", "c", "c"]
         assert any("never committed" in note for note in body["notes"])
+        assert shared.ledger().verify() == []
+        with engine_for_test(shared.urls["a"]).begin() as connection:
+            connection.exec_driver_sql("UPDATE visits SET seen_at = '2024-01-01'")
+        run = shared.start("intent-a wait", *words)
+        shared.stumbled()
+        run.process.terminate()
+        shared.go_on()
+        assert run.end().code == 143
         assert shared.ledger().verify() == []
 
 

@@ -20,7 +20,7 @@ from retention.protocol.opening import Opened
 SAMPLE = 2_000
 """Erased keys that are looked up per table; of tables with other keys, rows that are read."""
 LOOKED_BACK = 1_000
-"""Batches, newest first, among which a table's sample is looked for."""
+"""Batches of the database, newest first, among which a table's sample is looked for."""
 
 
 @dataclass(slots=True)
@@ -70,11 +70,10 @@ def _samples(opened: Opened, plan: Plan, keys: KeyFolder) -> dict[str, _Sample]:
 
 def _newest(opened: Opened) -> Iterator[tuple[int, str, Intent]]:
     """Batches of the database, newest first; one that never committed has no tokens left."""
-    for entry in opened.ledger.newest(Kind.INTENT, LOOKED_BACK):
-        if entry.database_id == opened.database_id:
-            intent = Intent.from_body(entry.body)
-            if intent.token_digest is not None:
-                yield entry.number, month_of(entry.at), intent
+    for entry in opened.ledger.newest(Kind.INTENT, LOOKED_BACK, opened.database_id):
+        intent = Intent.from_body(entry.body)
+        if intent.token_digest is not None:
+            yield entry.number, month_of(entry.at), intent
 
 
 def _add(
