@@ -14,7 +14,7 @@ from test_declared import NEW, NIGHT, OLD, contents
 from retention.cli.context import load
 from retention.cli.requests import request_for
 from retention.planning.joining import largest_group
-from retention.scheduler import nightly
+from retention.scheduler import nightly, one_database
 
 LIMITS = """
 timezone = "UTC"
@@ -120,13 +120,13 @@ def test_a_piece_that_grows_after_it_was_counted_stays(
     paid_staff(project, 2_900)
     project.policy(PAID, head=LIMITS)
     project.enroll()
-    known = nightly.look_before
+    known = one_database.look_before
 
     def growing(*arguments: object) -> object:
         project.sql(f"INSERT INTO payslips VALUES {numbered(20_000, 20_200, '10')}")
         return known(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(nightly, "look_before", growing)
+    monkeypatch.setattr(one_database, "look_before", growing)
     night = nightly.nightly(
         request_for(load(project.config), datetime(2026, 6, 1, tzinfo=UTC), None, everything=True)
     )
