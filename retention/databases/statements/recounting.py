@@ -35,7 +35,7 @@ from retention.planning.schema import ColumnKind, Reference, Schema
 
 RowKey = tuple[Any, ...]
 Texts = tuple[str | None, ...]
-MOST_KEYS = 1_000
+MOST_KEYS = 900  # from a thousand on, MariaDB turns a list into a sub-query
 _NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
 
 
