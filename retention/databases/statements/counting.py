@@ -12,6 +12,7 @@ from retention.databases.sql import Row, Truth, all_of, bind, is_true, row_of
 from retention.databases.statements.clock_ranges import ClockRange
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.predicates import Predicates
+from retention.databases.statements.row_ranges import RowRange, counted_by_ranges
 from retention.planning.plan import Action, Plan
 
 Outcomes = dict[str, int]
@@ -19,7 +20,10 @@ _AFTER_THE_LINE = ("running", "not started", "undecidable")
 
 
 def outcome_query(
-    sets: GoneSets, table: str, indexes: Sequence[int], within: ClockRange | None = None
+    sets: GoneSets,
+    table: str,
+    indexes: Sequence[int],
+    within: ClockRange | RowRange | None = None,
 ) -> sa.Select[Any]:
     """One scan that sorts every row of `table`, or those `within`, under each of these steps."""
     plan = sets.plan
@@ -43,12 +47,29 @@ def count_outcomes(
     """For each of these steps (by its place in the plan) the rows of each outcome; and all rows."""
     outcomes: dict[int, Outcomes] = {index: {} for index in indexes}
     total = 0
-    for *found, count in connection.execute(outcome_query(sets, table, indexes, within)):
+    for *found, count in _sorted(connection, sets, table, indexes, within):
         total += count
         for index, outcome in zip(indexes, found, strict=True):
             if outcome is not None:
                 outcomes[index][outcome] = outcomes[index].get(outcome, 0) + count
     return outcomes, total
+
+
+def _sorted(
+    connection: sa.Connection,
+    sets: GoneSets,
+    table: str,
+    indexes: Sequence[int],
+    within: ClockRange | None,
+) -> Iterator[Sequence[Any]]:
+    """Outcomes and counts; SQLite sorts rows in memory to count them, so it is given some at a time."""
+    address = sets.plan.schema.tables[table].row_address
+    if sets.dialect.name != "sqlite" or within is not None or not address:
+        yield from connection.execute(outcome_query(sets, table, indexes, within))
+        return
+    row = row_of(sets.plan.schema.tables[table])
+    query = outcome_query(sets, table, indexes, RowRange(address))
+    yield from counted_by_ranges(connection, row, address, query)
 
 
 def count_early(
