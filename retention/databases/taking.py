@@ -92,6 +92,11 @@ def keys_of(
 ) -> list[tuple[Key, datetime | None]]:
     """Rows of `key_columns` as (key, guard); numbers come back as numbers."""
     width = len(table.key)
+    if [table.columns[name].kind for name in table.key] == [ColumnKind.INTEGER]:
+        return [
+            ((key if type(key) is int else _part(ColumnKind.INTEGER, key),), _guard(guard))
+            for key, guard in (row[offset : offset + 2] for row in rows)
+        ]
     return [
         (key_of(table, row[offset : offset + width]), _guard(row[offset + width])) for row in rows
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import servers
-from house import House, databases
+from estate import House, databases
 
 
 @pytest.fixture(params=servers.ENGINES)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import distributed
 import pytest
-from house import DONE, House, databases, engine_for_test
+from estate import DONE, House, databases, engine_for_test
 
 
 @pytest.fixture

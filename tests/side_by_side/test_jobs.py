@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import servers
 import sqlalchemy as sa
-from house import DONE, DUE, House, databases, wait_until
+from estate import DONE, DUE, House, databases, wait_until
 
 from retention import errors
 from retention.ledger.entry import Kind

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import DONE, House, databases
+from estate import DONE, House, databases
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -224,7 +224,7 @@ def test_a_tenant_that_left_the_list_is_said_every_night(tmp_path: Path) -> None
 
 def test_a_tenant_that_left_with_an_open_batch_is_an_error(tmp_path: Path) -> None:
     """Nobody can say whether it committed until the database is there again."""
-    from house import engine_for_test
+    from estate import engine_for_test
 
     from retention.ledger.entry import Intent
     from retention.ledger.store import open_ledger

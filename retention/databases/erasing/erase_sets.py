@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.file_sets import note_files
+from retention.databases.erasing.joining import joined_along
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.noting import note_keys
 from retention.databases.erasing.parting import part
@@ -18,13 +19,22 @@ from retention.databases.erasing.restricting import entries_for, into, moved_col
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
-from retention.databases.sql import Row, Truth, any_of, detached, is_true, joined_to_any, row_of
+from retention.databases.sql import (
+    Row,
+    Truth,
+    any_of,
+    detached,
+    is_true,
+    joined_to_any,
+    row_of,
+)
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
+from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference
 
@@ -49,6 +59,7 @@ class SetEraser:
         sets = {name: self._temporary(name) for name in plan.taken_tables(step)}
         self.unused = UnusedSets(plan, dialect, step, sets, self._set_down)
         self.units = None if step.unit is None else UnitSets(plan, dialect, step)
+        self._window: Window | None = None
 
     def _members(self) -> dict[str, str]:
         """Tables whose rows are set down, parents first, with the temporary table of each."""
@@ -111,6 +122,7 @@ class SetEraser:
             if not self.units.gather(connection, window, most):
                 return 0
             window, most = self.units, None
+        self._window = window
         due = sa.select(*(row.c[name] for name in columns)).where(
             window.holds(row), self._to_be_taken(row)
         )
@@ -174,7 +186,7 @@ class SetEraser:
         for reference in self.plan.gone_with(self.step).detached:
             table = self.plan.schema.tables[reference.table]
             row = row_of(table)
-            condition = self._goes(row, reference)
+            condition = self._loses_parent(row, reference)
             goes = self.unused.leaving.goes(reference.table, row)
             if goes is not None:
                 condition = sa.and_(condition, sa.not_(goes))
@@ -183,6 +195,13 @@ class SetEraser:
             count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
             if count:
                 taken.detached[table.name] = taken.detached.get(table.name, 0) + count
+
+    def _loses_parent(self, row: Row, reference: Reference) -> Truth:
+        """As `_goes`, for an UPDATE."""
+        parents = self._temporary(reference.parent)
+        way = (Hop(reference, down=True),)
+        along = joined_along(self.plan, row, way, parents) if self.locks_rows else None
+        return self._goes(row, reference) if along is None else along
 
     def _set_down(self, name: str, row: Row) -> Truth:
         """The row's key is in its temporary table; an IN, so that the key's index serves it.
@@ -233,7 +252,7 @@ class SetEraser:
     def _restrict(self, connection: sa.Connection, taken: Taken) -> None:
         step, row = self.step, row_of(self.table)
         doomed = self._temporary(step.table)
-        here = self._set_down(step.table, row)
+        here = self._in_hand(row)
         if step.moves:
             columns = (row.c[name] for name in moved_columns(self.table))
             connection.execute(into(self.plan, step, sa.select(*columns).where(here)))
@@ -296,8 +315,15 @@ class SetEraser:
             return sa.and_(reached, freed.only(group, row))
         (way,) = group.ways
         if not way:
-            return self._is_doomed(row)
-        return under(self.plan, row, way, self._temporary(self.step.table))
+            return self._in_hand(row)
+        doomed = self._temporary(self.step.table)
+        along = joined_along(self.plan, row, way, doomed) if self.locks_rows else None
+        return under(self.plan, row, way, doomed) if along is None else along
 
     def _is_doomed(self, row: Row) -> Truth:
         return self._set_down(self.step.table, row)
+
+    def _in_hand(self, row: Row) -> Truth:
+        """As `_is_doomed`, bounded: MariaDB goes over all rows of an UPDATE whose keys an IN seeks."""
+        assert self._window is not None
+        return sa.and_(self._window.holds(row), self._is_doomed(row))
