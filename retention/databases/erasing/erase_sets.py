@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.file_sets import note_files
-from retention.databases.erasing.joining import joined_along
+from retention.databases.erasing.joining import at_address, joined_along, same_key
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.noting import note_keys
 from retention.databases.erasing.parting import part
@@ -25,6 +25,7 @@ from retention.databases.sql import (
     any_of,
     detached,
     is_true,
+    joined,
     joined_to_any,
     row_of,
 )
@@ -36,7 +37,7 @@ from retention.databases.taking import Taken, key_columns, keys_of, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
-from retention.planning.schema import Reference
+from retention.planning.schema import Reference, Table
 
 LOCKED = "retention_locked"
 
@@ -180,6 +181,9 @@ class SetEraser:
             return sa.not_(self._set_down(reference.parent, other))
 
         parents = self._temporary(reference.parent)
+        table = self.plan.schema.tables[reference.table]
+        if self._by_address(table, reference.columns) and not reference.shared:
+            return at_address(table, row, parents, lambda other: joined(reference, other, parents))
         return goes_along(self.plan.schema, reference, row, parents, stays, in_one=True)
 
     def _detach(self, connection: sa.Connection, taken: Taken) -> None:
@@ -212,11 +216,17 @@ class SetEraser:
         if not key:
             along = self.plan.gone_with(self.step).taken[name]
             return is_true(any_of(*(self._goes(row, reference) for reference in along)))
-        doomed = self._temporary(name)
+        doomed, table = self._temporary(name), self.plan.schema.tables[name]
+        if self._by_address(table, key):
+            return at_address(table, row, doomed, lambda other: same_key(key, other, doomed))
         keys = sa.select(*(doomed.c[column] for column in key))
         if len(key) == 1:
             return row.c[key[0]].in_(keys)
         return sa.tuple_(*(row.c[column] for column in key)).in_(keys)
+
+    def _by_address(self, table: Table, columns: Sequence[str]) -> bool:
+        """TRUE on SQLite, which serves the first of several columns of an IN by their index."""
+        return not self.locks_rows and len(columns) > 1 and table.row_address is not None
 
     def _note_keys(self, connection: sa.Connection, taken: Taken) -> None:
         for name in self.members if self.keys else ():

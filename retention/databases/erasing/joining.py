@@ -1,12 +1,18 @@
-"""Rows of an UPDATE sought by a join: MariaDB goes over the whole table for an IN or EXISTS in one."""
+"""Rows sought by a join, where an IN or EXISTS would go over the whole table.
+
+MariaDB does so for every UPDATE, SQLite for keys of several columns.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
 from retention.databases.sql import Row, Truth, joined, row_of
 from retention.planning.paths import Hop
 from retention.planning.plan import Plan
+from retention.planning.schema import Table
 
 
 def joined_along(plan: Plan, row: Row, way: tuple[Hop, ...], doomed: Row) -> Truth | None:
@@ -23,3 +29,17 @@ def joined_along(plan: Plan, row: Row, way: tuple[Hop, ...], doomed: Row) -> Tru
         steps.append(joined(hop.reference, child, parent))
         child = parent
     return sa.and_(*steps)
+
+
+def at_address(table: Table, row: Row, found: Row, sought: Callable[[Row], Truth]) -> Truth:
+    """The row is one that `sought` joins to `found`; told by its address (SQLite)."""
+    assert table.row_address is not None
+    other = row_of(table).alias()
+    addresses = sa.select(other.c[table.row_address])
+    addresses = addresses.select_from(sa.join(found, other, sought(other))).correlate(None)
+    return row.c[table.row_address].in_(addresses)
+
+
+def same_key(key: Sequence[str], row: Row, other: Row) -> Truth:
+    """Both have the same key."""
+    return sa.and_(*(row.c[name] == other.c[name] for name in key))
