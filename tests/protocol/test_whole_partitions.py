@@ -128,11 +128,15 @@ def test_a_part_with_one_row_that_stays_goes_by_rows(project: Project) -> None:
         "CREATE TRIGGER t AFTER DELETE ON visits FOR EACH ROW EXECUTE FUNCTION f()",
         "CREATE TABLE clicks (id integer PRIMARY KEY, visit integer, day date,"
         " FOREIGN KEY (visit, day) REFERENCES visits (id, seen_on) ON DELETE CASCADE)",
+        "CREATE PUBLICATION p FOR TABLE visits WITH (publish = 'insert, update, delete')",
+        "CREATE PUBLICATION p FOR TABLE visits WITH (publish_via_partition_root = true)",
     ],
-    ids=["trigger", "reference"],
+    ids=["trigger", "reference", "replicas without truncate", "replicas by the root"],
 )
 def test_rows_that_others_wait_for_go_one_by_one(project: Project, more: str) -> None:
-    """A trigger of the user's runs for each row; what refers to rows is asked for each row."""
+    """A trigger of the user's runs for each row, what refers to rows is asked for each row, and
+    replicas that a TRUNCATE of a part never reaches are told of each row.
+    """
     visits(project)
     project.sql(more)
     if "clicks" in more:

@@ -26,7 +26,10 @@ _LEAVES = sa.text(
     " JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE t.isleaf AND c.relkind = 'r' AND has_table_privilege(c.oid, 'TRUNCATE')"
     " AND NOT EXISTS (SELECT 1 FROM pg_constraint f, pg_partition_ancestors(c.oid) a"
-    " WHERE f.contype = 'f' AND f.confrelid = a.relid) ORDER BY 1, 2"
+    " WHERE f.contype = 'f' AND f.confrelid = a.relid)"
+    # a TRUNCATE of one part does not reach replicas of these, and its rows would stay there
+    " AND NOT EXISTS (SELECT 1 FROM pg_publication"
+    " WHERE pubdelete AND (pubviaroot OR NOT pubtruncate)) ORDER BY 1, 2"
 )
 
 
