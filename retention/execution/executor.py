@@ -16,7 +16,7 @@ from retention.databases.state import tables_named
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
-from retention.execution.limits import Ruling, stayed
+from retention.execution.limits import Ruling, refused_rules, stayed, why_refused
 from retention.ledger.keys import KeyFolder
 from retention.planning.plan import Action, Plan, Step
 from retention.protocol.batch import Work, run_batch
@@ -71,16 +71,14 @@ def execute(
     A rule that fails is skipped with its sentence; the others go on. Raises ConnectionLost, which
     ends the work on this database: the next run settles what was open.
     """
-    refused = {
-        count.step.rule for count, ruling in zip(counts, rulings, strict=True) if ruling.refused
-    }
+    refused = refused_rules(zip(counts, rulings, strict=True))
     reduced = plan.without(refused)
     failed: dict[str, str] = {}
     for count, ruling in zip(counts, rulings, strict=True):
         result = StepResult(count, refused=ruling.refused)
         results.append(result)
         if count.step.rule in refused:
-            result.refused = ruling.refused or "another action of this rule is past its limit"
+            result.refused = why_refused(ruling)
             continue
         if count.step.rule in failed:
             result.failed = failed[count.step.rule]

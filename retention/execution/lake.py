@@ -16,7 +16,7 @@ from retention.databases.statements.lake_texts import (
 from retention.errors import LakeFailure
 from retention.execution.accounts import StepCount, StepResult, step_count
 from retention.execution.executor import Orders
-from retention.execution.limits import Ruling
+from retention.execution.limits import Ruling, refused_rules, why_refused
 from retention.lake.table import LakeTable
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.lake import lake_schema, sampled_columns
@@ -99,15 +99,13 @@ def execute_lake(
     results: list[StepResult],
 ) -> None:
     """Every step that no limit refused, in the order of the plan; `results` grows as it goes."""
-    refused = {
-        count.step.rule for count, ruling in zip(counts, rulings, strict=True) if ruling.refused
-    }
+    refused = refused_rules(zip(counts, rulings, strict=True))
     reduced = plan.without(refused)
     for count, ruling in zip(counts, rulings, strict=True):
         result = StepResult(count, refused=ruling.refused)
         results.append(result)
         if count.step.rule in refused:
-            result.refused = ruling.refused or "another action of this rule is past its limit"
+            result.refused = why_refused(ruling)
         elif count.due and not orders.watch.stopping():
             _carry_out(opened, reduced, result, orders)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from retention.execution.accounts import StepCount
@@ -54,6 +55,16 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
 def _needed(count: StepCount) -> int:
     """What has to be allowed for the step to do all its work."""
     return max(count.leaving, count.largest)
+
+
+def refused_rules(rulings: Iterable[tuple[StepCount, Ruling]]) -> frozenset[str]:
+    """The rules of which some action is refused: none of their actions is carried out."""
+    return frozenset(count.step.rule for count, ruling in rulings if ruling.refused)
+
+
+def why_refused(ruling: Ruling) -> str:
+    """Why an action of a refused rule is not carried out."""
+    return ruling.refused or "another action of this rule is past its limit"
 
 
 def rows_wanted(count: StepCount) -> int:

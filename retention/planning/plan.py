@@ -6,7 +6,7 @@ cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -256,7 +256,7 @@ class Plan:
         """The column declared never to change for rows of `table`, by any rule on it."""
         return next((step.guard for step in self.steps if step.table == table and step.guard), None)
 
-    def without(self, refused: set[str]) -> Plan:
+    def without(self, refused: Collection[str]) -> Plan:
         """The same plan less the steps of rules that do not run or that a limit has refused.
 
         Their floors stay, and starts that they will need later are written down all the same.

@@ -13,7 +13,7 @@ from test_declared import NEW, NIGHT, OLD, contents
 
 from retention.cli.context import load
 from retention.cli.requests import request_for
-from retention.planning.joining import largest_group
+from retention.planning.groups import largest_group
 from retention.scheduler import nightly, one_database
 
 LIMITS = """

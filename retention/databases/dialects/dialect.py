@@ -27,6 +27,8 @@ class Dialect:
     returns_updated_rows = True
     data_modifying_ctes = False
     locks_rows = True
+    joins_to_update = False
+    seeks_keys_by_address = False
     repeats_sets = False
     has_broken_dates = False
     dates_are_text = False

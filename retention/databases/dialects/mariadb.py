@@ -21,6 +21,7 @@ class MariaDB(MariaDBMasks):
 
     name = "mysql"
     returns_updated_rows = False
+    joins_to_update = True
     repeats_sets = True
     has_broken_dates = True
 

@@ -44,6 +44,7 @@ class SQLite(SQLiteMasks):
 
     name = "sqlite"
     locks_rows = False
+    seeks_keys_by_address = True
     repeats_sets = True
     dates_are_text = True
 

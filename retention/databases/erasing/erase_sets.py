@@ -60,6 +60,7 @@ class SetEraser:
         sets = {name: self._temporary(name) for name in plan.taken_tables(step)}
         self.unused = UnusedSets(plan, dialect, step, sets, self._set_down)
         self.units = None if step.unit is None else UnitSets(plan, dialect, step)
+        self._joins = dialect.joins_to_update
         self._window: Window | None = None
 
     def _members(self) -> dict[str, str]:
@@ -204,7 +205,7 @@ class SetEraser:
         """As `_goes`, for an UPDATE."""
         parents = self._temporary(reference.parent)
         way = (Hop(reference, down=True),)
-        along = joined_along(self.plan, row, way, parents) if self.locks_rows else None
+        along = joined_along(self.plan, row, way, parents) if self._joins else None
         return self._goes(row, reference) if along is None else along
 
     def _set_down(self, name: str, row: Row) -> Truth:
@@ -225,8 +226,9 @@ class SetEraser:
         return sa.tuple_(*(row.c[column] for column in key)).in_(keys)
 
     def _by_address(self, table: Table, columns: Sequence[str]) -> bool:
-        """TRUE on SQLite, which serves the first of several columns of an IN by their index."""
-        return not self.locks_rows and len(columns) > 1 and table.row_address is not None
+        """TRUE where of several columns an IN would seek the first alone by their index."""
+        seeks = self.dialect.seeks_keys_by_address and len(columns) > 1
+        return seeks and table.row_address is not None
 
     def _note_keys(self, connection: sa.Connection, taken: Taken) -> None:
         for name in self.members if self.keys else ():
@@ -327,7 +329,7 @@ class SetEraser:
         if not way:
             return self._in_hand(row)
         doomed = self._temporary(self.step.table)
-        along = joined_along(self.plan, row, way, doomed) if self.locks_rows else None
+        along = joined_along(self.plan, row, way, doomed) if self._joins else None
         return under(self.plan, row, way, doomed) if along is None else along
 
     def _is_doomed(self, row: Row) -> Truth:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from retention.databases.sql import Row, joined, row_of
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.units import in_a_unit
-from retention.planning.joining import largest_group
+from retention.planning.groups import largest_group
 from retention.planning.plan import Step
 from retention.planning.schema import Reference
 
