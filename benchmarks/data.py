@@ -55,7 +55,9 @@ def build(engine: Engine, url: str, shape: Shape) -> None:
     """Make the tables and fill them."""
     name = engine.name
     key = _KEYS[name][shape.uuid]
-    statements = [_events(name, key, shape)]
+    # files that an application works on beside the night have a write-ahead log
+    statements = ["PRAGMA journal_mode = WAL"] if name == "sqlite" else []
+    statements += [_events(name, key, shape)]
     statements += [f"{_insert(name, shape, 'events', 'id, at, email, note')} {_rows(name, shape)}"]
     for level, table in enumerate(shape.tables[1:], start=1):
         parent = shape.tables[level - 1]

@@ -86,6 +86,12 @@ class Engine:
         used = sum(found.ru_utime + found.ru_stime for found in own)
         return used + (_server_cpu(self._pid()) if self.server else 0.0)
 
+    def logged(self, url: str) -> float:
+        """MB that the server has written to its write-ahead log (PostgreSQL); 0 where not known."""
+        if self.name != "postgresql":
+            return 0.0
+        return self.value(url, "SELECT pg_current_wal_insert_lsn() - '0/0'") / 2**20
+
     def _pid(self) -> int:
         query = {"postgresql": "SHOW data_directory", "mariadb": "SELECT @@pid_file"}[self.name]
         engine = sa.create_engine(self.server)

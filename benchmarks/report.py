@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,11 +25,11 @@ def machine() -> Iterator[str]:
 def scenarios(found: Sequence[Found]) -> Iterator[str]:
     """One line a scenario and engine."""
     yield (
-        "| engine | work | bare statement | retention, whole run | ratio | fixed cost | ratio"
+        "| engine | work | bare statement | retention, whole run | ratio | goal | fixed cost | ratio"
         " without it | ratio of processor time | batches held locks, p50 / p99"
-        " | application p99, alone / beside | others |"
+        " | application p99, alone / beside | log written, bare / ours | others |"
     )
-    yield "|" + "---|" * 11
+    yield "|" + "---|" * 13
     for one in found:
         ours = one.seconds[OURS]
         cells = (
@@ -38,11 +38,13 @@ def scenarios(found: Sequence[Found]) -> Iterator[str]:
             _seconds(one.seconds[BARE]),
             _seconds(ours),
             f"**{_spread(one.ratios(OURS))}**",
+            str(one.scenario.goals.get(one.engine, "-")),
             f"{one.fixed:.2f} s",
             _spread(one.ratios(OURS, less=one.fixed)),
             _spread(one.cpu_ratios(OURS)),
             f"{_milliseconds(one.locks, 50)} / {_milliseconds(one.locks, 99)}",
             f"{_milliseconds(one.quiet, 99)} / {_milliseconds(one.waits, 99)}",
+            f"{_megabytes(one.logged, BARE)} / {_megabytes(one.logged, OURS)}",
             "; ".join(
                 f"{name} {_spread(one.ratios(name))}"
                 for name in one.seconds
@@ -77,6 +79,11 @@ def _milliseconds(times: Sequence[float], percent: int) -> str:
         return "-"
     place = min(len(times) - 1, len(times) * percent // 100)
     return f"{sorted(times)[place] * 1000:.0f} ms"
+
+
+def _megabytes(logged: Mapping[str, Sequence[float]], name: str) -> str:
+    found = statistics.median(logged.get(name) or [0.0])
+    return f"{found:.1f} MB" if found else "-"
 
 
 def _processor() -> str:

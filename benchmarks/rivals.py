@@ -59,11 +59,15 @@ def archiver_available() -> bool:
     return shutil.which("pt-archiver") is not None
 
 
-def archiver(engine: Engine, url: str) -> float:
-    """Seconds of `pt-archiver --bulk-delete` (MariaDB); it leaves the row with the highest key."""
+def archiver(engine: Engine, url: str, *, bulk: bool) -> float:
+    """Seconds of pt-archiver (MariaDB), with `--bulk-delete` or row by row.
+
+    It leaves the row with the highest key.
+    """
     place = make_url(url)
     source = f"S={place.query['unix_socket']},u={place.username},D={place.database},t=events"
-    command = ["pt-archiver", "--bulk-delete", "--source", source, "--purge", "--where"]
+    command = ["pt-archiver", *(["--bulk-delete"] if bulk else []), "--source", source]
+    command += ["--purge", "--where"]
     command += [due(engine), "--limit", str(LIMIT), "--commit-each", "--no-check-charset"]
     started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)

@@ -38,7 +38,7 @@ def test_a_small_benchmark_measures_every_way(
     ]
     assert lines
     for cells in lines:
-        ratio, locks = cells[5].strip(" *"), cells[9]
+        ratio, locks = cells[5].strip(" *"), cells[10]
         assert float(ratio) > 0
         assert "ms" in locks
 

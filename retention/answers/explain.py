@@ -15,10 +15,10 @@ from retention.answers.row_rules import Asked, RuleTeller
 from retention.answers.row_story import ON_REQUEST, Story
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
+from retention.databases.keys import Key, key_of
 from retention.databases.state import has_marker_table, read_marker
 from retention.databases.statements.one_row import OneRow
 from retention.databases.statements.row_keys import typed_key
-from retention.databases.taking import Key, key_of
 from retention.errors import DatabaseFailure, StorageError, UsageError
 from retention.ledger.entry import Kind
 from retention.ledger.keys import KeyFolder

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from retention.answers.row_files import BatchFiles, files_of_batches
-from retention.databases.taking import Key
+from retention.databases.keys import Key
 from retention.ledger.entry import Entry, Intent, Kind, month_of
 from retention.ledger.keys import KeyFolder, KeyLost
 from retention.ledger.store import Ledger

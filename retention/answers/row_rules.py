@@ -17,12 +17,12 @@ from retention.answers.row_story import (
     words_of,
 )
 from retention.answers.row_times import Instant, Read, instant_of, told
+from retention.databases.keys import Key
 from retention.databases.statements.one_row import Decided, OneRow
 from retention.databases.statements.one_row_asking import Place
 from retention.databases.statements.one_row_clocks import Start
 from retention.databases.statements.one_row_files import files_along
 from retention.databases.statements.one_row_units import waiting_unit
-from retention.databases.taking import Key
 from retention.planning.clocks import Clock
 from retention.planning.deadlines import Deadline
 from retention.planning.plan import Action, Floor, Plan, Step

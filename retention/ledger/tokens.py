@@ -21,7 +21,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
@@ -30,12 +30,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from retention.ledger.keys import KeyLost, derive
+from retention.planning.row_guards import guard_time, sealed_guard
 
 WIDTH = 16
 """Bytes a token."""
-
-_EPOCH = datetime(1, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +54,25 @@ def tokens_for(
     table: str,
 ) -> Tokens:
     """A token for each row, in order; TypeError for a key of a type that has no canonical form."""
-    key = derive(master, month, database_id, table)
     numbers = _numbers(keys)
-    if numbers is None:
-        blob = _proof(key, b"hashed") + b"".join(_hashes(keys, guards, key))
+    found = list(keys) if numbers is None else numbers
+    return tokens_of(found, _sealed_guards(guards), master, month, database_id, table)
+
+
+def tokens_of(
+    keys: array[int] | Sequence[tuple[object, ...]],
+    guards: array[int],
+    master: bytes,
+    month: str,
+    database_id: str,
+    table: str,
+) -> Tokens:
+    """As `tokens_for`, of guards as numbers, and of numbers where every key is a single one."""
+    key = derive(master, month, database_id, table)
+    if isinstance(keys, array):
+        blob = _proof(key, b"sealed") + _sealed(keys, guards, key)
     else:
-        blob = _proof(key, b"sealed") + _sealed(numbers, guards, key)
+        blob = _proof(key, b"hashed") + b"".join(_hashes(keys, guards, key))
     return Tokens(WIDTH, blob, hashlib.sha256(blob).hexdigest())
 
 
@@ -89,11 +100,6 @@ def open_blocks(
     return struct.iter_unpack(">qQ", content)
 
 
-def guard_time(sealed: int) -> datetime | None:
-    """The time that a sealed guard stands for; None for no guard."""
-    return _EPOCH + timedelta(microseconds=sealed - 1) if sealed else None
-
-
 def hashed_tokens(
     keys: Sequence[tuple[object, ...]],
     guards: Sequence[datetime | None],
@@ -103,7 +109,7 @@ def hashed_tokens(
     table: str,
 ) -> list[bytes]:
     """The hashed token that each row would have, whatever form its batch had."""
-    return _hashes(keys, guards, derive(master, month, database_id, table))
+    return _hashes(keys, _sealed_guards(guards), derive(master, month, database_id, table))
 
 
 def split(blob: bytes) -> Iterator[bytes]:
@@ -125,7 +131,7 @@ def match(
     if _form(blob, key, month) != b"hashed":
         raise ValueError("sealed tokens are opened, not matched")
     known = set(split(blob))
-    return [token in known for token in _hashes(keys, guards, key)]
+    return [token in known for token in _hashes(keys, _sealed_guards(guards), key)]
 
 
 def canonical_key(values: Sequence[object]) -> bytes:
@@ -148,11 +154,11 @@ def _numbers(keys: Sequence[tuple[object, ...]]) -> array[int] | None:
         return None
 
 
-def _sealed(numbers: array[int], guards: Sequence[datetime | None], key: bytes) -> bytes:
+def _sealed(numbers: array[int], guards: array[int], key: bytes) -> bytes:
     _check_lengths(numbers, guards)
     blocks = array("Q", bytes(WIDTH * len(numbers)))
     blocks[0::2] = array("Q", numbers.tobytes())
-    blocks[1::2] = array("Q", map(_microseconds, guards))
+    blocks[1::2] = guards
     if sys.byteorder == "little":
         blocks.byteswap()
     # ECB is right here: every block is a whole, unique secret, and equal rows must stay equal.
@@ -163,17 +169,18 @@ def _once(context: CipherContext, content: bytes) -> bytes:
     return context.update(content) + context.finalize()
 
 
-def _hashes(
-    keys: Sequence[tuple[object, ...]], guards: Sequence[datetime | None], key: bytes
-) -> list[bytes]:
+def _hashes(keys: Sequence[tuple[object, ...]], guards: array[int], key: bytes) -> list[bytes]:
     _check_lengths(keys, guards)
     own = hashlib.blake2b(key=key, digest_size=32, person=b"retention hashed").digest()
-    pack, hashed = struct.Struct(">Q").pack, hashlib.blake2b
-    return [
+    keyed = hashlib.blake2b(key=own, digest_size=WIDTH)
+    pack, found = struct.Struct(">Q").pack, []
+    for row, guard in zip(keys, guards, strict=True):
+        # a keyed state copied costs half of one made anew
+        token = keyed.copy()
         # The guard's width is fixed and it comes first, so no key can imitate it.
-        hashed(pack(_microseconds(guard)) + canonical_key(row), key=own, digest_size=16).digest()
-        for row, guard in zip(keys, guards, strict=True)
-    ]
+        token.update(pack(guard) + canonical_key(row))
+        found.append(token.digest())
+    return found
 
 
 def _check_lengths(keys: Sequence[object], guards: Sequence[object]) -> None:
@@ -195,15 +202,15 @@ def _form(blob: bytes, key: bytes, month: str) -> bytes:
     )
 
 
-def _microseconds(guard: datetime | None) -> int:
-    """Microseconds since year 1, plus one: 0 is left for no guard, and no time is negative."""
-    if guard is None:
-        return 0
-    at = guard.replace(tzinfo=UTC) if guard.tzinfo is None else guard
-    return (at - _EPOCH) // _MICROSECOND + 1
+def _sealed_guards(guards: Sequence[datetime | None]) -> array[int]:
+    return array("Q", map(sealed_guard, guards))
 
 
 def _typed(value: object) -> bytes:
+    if type(value) is str:
+        # nearly every key that is hashed
+        content = value.encode("utf-8", "surrogatepass")
+        return b"s" + len(content).to_bytes(4, "big") + content
     for kind, (tag, encode) in _FORMS.items():
         if isinstance(value, kind):
             content = encode(value)
@@ -226,7 +233,7 @@ _FORMS: dict[type | tuple[type, ...], tuple[bytes, Callable[..., bytes]]] = {
     str: (b"s", lambda value: value.encode("utf-8", "surrogatepass")),
     UUID: (b"u", lambda value: value.bytes),
     (bytes, bytearray, memoryview): (b"y", bytes),
-    datetime: (b"t", lambda value: _microseconds(value).to_bytes(8, "big")),
+    datetime: (b"t", lambda value: sealed_guard(value).to_bytes(8, "big")),
     date: (b"d", lambda value: value.isoformat().encode()),
     time: (b"c", lambda value: value.isoformat().encode()),
     float: (b"f", lambda value: struct.pack(">d", value + 0.0)),

@@ -18,7 +18,7 @@ from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
 from retention.ledger.files import sealed_digest
 from retention.ledger.keys import KeyFolder
-from retention.ledger.tokens import tokens_for
+from retention.ledger.tokens import tokens_of
 from retention.planning.plan import Step
 from retention.protocol import points
 from retention.protocol.opening import Clock, Opened
@@ -122,7 +122,7 @@ def _forget(opened: Opened, step: Step, taken: Taken) -> None:
 
 
 def _key_texts(taken: Taken, table: str) -> list[str]:
-    return ["|".join(map(str, key)) for key, _ in taken.keys.get(table, [])]
+    return ["|".join(map(str, key)) for key in taken.keys.get(table, ())]
 
 
 def check_marker(opened: Opened) -> None:
@@ -175,8 +175,6 @@ def _tokens(
     master = work.keys.key(month)
     found = {}
     for table, rows in taken.keys.items():
-        keys = [key for key, _ in rows]
-        guards = [guard for _, guard in rows]
-        made = tokens_for(keys, guards, master, month, opened.database_id, table)
+        made = tokens_of(rows.keys, rows.guards, master, month, opened.database_id, table)
         found[table] = (made.width, made.blob)
     return found

@@ -18,7 +18,8 @@ from retention.backups.reapplying.key_sets import Seen
 from retention.databases.erasing.named_rows import NamedRow, RowReader
 from retention.databases.faults import database_faults
 from retention.ledger.keys import KeyFolder, KeyLost
-from retention.ledger.tokens import guard_time, hashed_tokens, is_sealed, open_blocks, split
+from retention.ledger.tokens import hashed_tokens, is_sealed, open_blocks, split
+from retention.planning.row_guards import guard_time
 from retention.planning.schema import Table
 from retention.protocol.opening import Opened
 

@@ -37,6 +37,13 @@ class Dialect:
         """The value as text, the same each time it is asked."""
         return sa.cast(value, sa.Text())
 
+    def packed_keys(self, table: Table, row: Row, guard: str | None) -> Expression | None:
+        """Keys and guards of all rows as one value of bytes; None where they are read row by row.
+
+        Two 64-bit numbers a row, big-endian: the key, and the guard in microseconds since 2000.
+        """
+        return None
+
     def as_integer(self, digits: Expression) -> Expression:
         """Text made of digits as a 64-bit integer."""
         return sa.cast(digits, sa.BigInteger())

@@ -7,8 +7,10 @@ from sqlalchemy.dialects import postgresql
 
 from retention.databases.dialects.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
 from retention.databases.dialects.postgresql_masks import PostgreSQLMasks, matches
-from retention.databases.sql import Expression, Truth, bind
-from retention.planning.schema import Column, ColumnKind
+from retention.databases.sql import Expression, Row, Truth, bind
+from retention.planning.schema import Column, ColumnKind, Table
+
+_NO_TIME = "'\\x8000000000000000'::bytea"
 
 
 class PostgreSQL(PostgreSQLMasks):
@@ -25,6 +27,20 @@ class PostgreSQL(PostgreSQLMasks):
         if column.kind is ColumnKind.TEXT:
             return self.as_text(value).collate("C").is_not_distinct_from(self.as_text(other))
         return value.is_not_distinct_from(other)
+
+    def packed_keys(self, table: Table, row: Row, guard: str | None) -> Expression | None:
+        times = {
+            ColumnKind.TIMESTAMP: sa.func.timestamp_send,
+            ColumnKind.TIMESTAMPTZ: sa.func.timestamptz_send,
+        }
+        kinds = [table.columns[name].kind for name in table.key]
+        if kinds != [ColumnKind.INTEGER] or (guard and table.columns[guard].kind not in times):
+            return None
+        number = sa.func.int8send(sa.cast(row.c[table.key[0]], sa.BigInteger()))
+        at: Expression = sa.literal_column(_NO_TIME)
+        if guard:
+            at = sa.func.coalesce(times[table.columns[guard].kind](row.c[guard]), at)
+        return sa.func.string_agg(number.op("||")(at), sa.literal_column("''::bytea"))
 
     def ordered_text(self, value: Expression) -> Expression:
         return value.collate("C")

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.windows import PortionWindow, Window
+from retention.databases.keys import TakenKeys, key_columns, taken_keys, unpacked
 from retention.databases.sql import row_of
 from retention.databases.statements.predicates import Predicates
-from retention.databases.taking import Taken, key_columns, keys_of
+from retention.databases.taking import Taken
 from retention.planning.plan import Action, Plan, Step
 
 
@@ -61,23 +62,16 @@ class DirectEraser:
         if isinstance(window, PortionWindow):
             limit = min(window.size, window.size if most is None else most)
             statement = statement.with_dialect_options(mysql_limit=limit)
-        if not self.keys:
-            return statement
-        return statement.returning(
-            *key_columns(
-                self.dialect, self.table, row, self.plan.guard_of(self.table.name), as_text=False
-            )
-        )
+        return statement
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
-        result = connection.execute(self.statement(window, most))
+        statement = self.statement(window, most)
         taken = Taken()
         if self.keys:
-            keys = keys_of(self.table, result.fetchall())
-            taken.keys[self.table.name] = keys
-            count = len(keys)
+            taken.note_keys(self.table.name, self._keys(connection, statement))
+            count = len(taken.keys.get(self.table.name, ()))
         else:
-            count = result.rowcount
+            count = connection.execute(statement).rowcount
         if isinstance(window, PortionWindow):
             window.last = count < window.size
         counts = {Action.DELETE: taken.erased, Action.REMEMBER: taken.remembered}.get(
@@ -87,3 +81,15 @@ class DirectEraser:
             counts[self.table.name] = count
             taken.due[self.table.name] = count
         return taken
+
+    def _keys(self, connection: sa.Connection, statement: sa.Delete | sa.Update) -> TakenKeys:
+        """Take the rows; the database hands over their keys, all in one value where it can."""
+        guard, row = self.plan.guard_of(self.table.name), row_of(self.table)
+        names = dict.fromkeys([*self.table.key, *([guard] if guard else [])])
+        gone = statement.returning(*(row.c[name] for name in names)).cte("gone")
+        packed = self.dialect.packed_keys(self.table, gone, guard)
+        if packed is not None:
+            return unpacked(connection.scalar(sa.select(packed).select_from(gone)))
+        columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
+        result = connection.execute(statement.returning(*columns))
+        return taken_keys(self.table, result.fetchall())

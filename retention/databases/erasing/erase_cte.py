@@ -13,14 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.cte_files import (
-    FilePart,
-    files_masked,
-    files_of,
-    padded,
-    read_files,
-)
-from retention.databases.erasing.cte_rows import detached_values, goes_with, note, under
+from retention.databases.erasing.cte_answer import Answer, Part, Query
+from retention.databases.erasing.cte_files import FilePart, files_masked, files_of
+from retention.databases.erasing.cte_rows import detached_values, goes_with, under
 from retention.databases.erasing.last_users import locks_on_used, unused_deletions
 from retention.databases.erasing.locking import lock_tables
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
@@ -36,12 +31,10 @@ from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, any_of, joined_to_any, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import Leaving, within
-from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.databases.taking import Taken, set_columns
 from retention.planning.masked_columns import MaskGroup
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
-
-Part = tuple[str, str, Table, sa.CTE]
 
 
 class CteEraser:
@@ -74,7 +67,8 @@ class CteEraser:
             connection.execute(self.lock(window))
         for query in locks_on_used(self.plan, self.step, window):
             connection.execute(query)
-        return self._read(connection.execute(self.statement(window, most)).fetchall())
+        rows = connection.execute(self.statement(window, most)).fetchall()
+        return self._read(rows)
 
     def lock(self, window: Window) -> sa.Select[Any]:
         """Locks the window's candidates in key order and counts them."""
@@ -89,9 +83,7 @@ class CteEraser:
         )
         return sa.select(sa.func.count()).select_from(locked)
 
-    def statement(
-        self, window: Window, most: int | None
-    ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    def statement(self, window: Window, most: int | None) -> Query:
         """Decides the doomed rows once, and takes them and what goes with them."""
         doomed = self._doomed(window, most)
         match self.step.action:
@@ -231,7 +223,7 @@ class CteEraser:
             parts.append(("anonymized", table.name, table, updated))
         return parts
 
-    def _restrictions(self, doomed: sa.CTE) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    def _restrictions(self, doomed: sa.CTE) -> Query:
         step, row = self.step, with_system_columns(row_of(self.table))
         here = sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
         if not step.moves and not values_of(step):
@@ -266,46 +258,14 @@ class CteEraser:
         ]
         return columns or [sa.literal_column("1").label("one")]
 
-    def _answer(
-        self, parts: list[Part], files: Sequence[FilePart] = ()
-    ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-        self._parts = [(kind, name, table) for kind, name, table, _ in parts]
-        self._files = [owned for owned, _ in files]
+    def _answer(self, parts: list[Part], files: Sequence[FilePart] = ()) -> Query:
+        answer = Answer(self.plan, self.dialect, self.step, parts)
         if not self.keys:
-            counts = [
-                sa.select(sa.func.count()).select_from(found).scalar_subquery()
-                for _, _, _, found in parts
-            ]
-            return sa.select(*counts)
-        widths = [len(table.key) + 1 for _, _, table, _ in parts]
-        width = max(*widths, *(len(owned.template.fields) for owned in self._files), 1)
-        selects: list[Any] = []
-        for index, (_, _, table, found) in enumerate(parts):
-            guard = self.plan.guard_of(table.name)
-            columns = key_columns(self.dialect, table, found, guard, as_text=True)
-            texts: list[Any] = [sa.cast(column, sa.Text()) for column in columns]
-            selects.append(padded(sa.select(*texts).select_from(found), index, width))
-        for index, (_, names) in enumerate(files, start=len(parts)):
-            selects.append(padded(names, index, width))
-        return sa.union_all(*selects)
-
-    def _read(self, rows: Any) -> Taken:
-        taken = Taken()
-        read_files(taken, self._files, rows, len(self._parts))
-        for index, (kind, name, table) in enumerate(self._parts):
-            if self.keys:
-                keys = keys_of(table, [row for row in rows if row[0] == index], offset=1)
-                count = len(keys)
-            else:
-                keys, count = [], rows[0][index]
-            note(taken, kind, name, count)
-            if index == 0 and kind == "erased":
-                note(taken, "due", name, count)
-            if (
-                keys
-                and table.key
-                and kind != "detached"
-                and not (kind == "anonymized" and name == self.step.table)
-            ):
-                taken.keys.setdefault(name, []).extend(keys)
-        return taken
+            self._read = answer.read_counts
+            return answer.counts()
+        packed = None if files else answer.packed()
+        if packed is not None:
+            self._read = answer.read_packed
+            return packed
+        self._read = partial(answer.read_listed, files=files)
+        return answer.listed(files)

@@ -19,6 +19,7 @@ from retention.databases.erasing.restricting import entries_for, into, moved_col
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
+from retention.databases.keys import key_columns, taken_keys
 from retention.databases.sql import (
     Row,
     Truth,
@@ -33,7 +34,7 @@ from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
-from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.databases.taking import Taken, set_columns
 from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
@@ -239,7 +240,7 @@ class SetEraser:
             columns = key_columns(self.dialect, table, doomed, guard, as_text=False)
             rows = connection.execute(sa.select(*columns)).fetchall()
             if rows:
-                taken.keys[name] = keys_of(table, rows)
+                taken.note_keys(name, taken_keys(table, rows))
 
     def _note_files(self, connection: sa.Connection, taken: Taken) -> None:
         sets = [(name, self._temporary(name)) for name in self.members]

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.windows import after_key
+from retention.databases.keys import Key, key_columns, keys_of
 from retention.databases.sql import Expression, Row, Truth, bind, bind_all, row_of
 from retention.databases.statements.predicates import Predicates
-from retention.databases.taking import Key, key_columns, keys_of
 from retention.databases.text_keys import Letters
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Table

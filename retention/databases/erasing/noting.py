@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.keys import key_columns, taken_keys
 from retention.databases.sql import Row, Truth
-from retention.databases.taking import Taken, key_columns, keys_of
+from retention.databases.taking import Taken
 from retention.planning.plan import Plan
 from retention.planning.schema import Table
 
@@ -29,4 +30,4 @@ def note_keys(
         query = query.with_for_update()
     found = connection.execute(query).fetchall()
     if found:
-        taken.keys.setdefault(table.name, []).extend(keys_of(table, found))
+        taken.note_keys(table.name, taken_keys(table, found))

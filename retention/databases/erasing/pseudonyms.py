@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.erase import Eraser
 from retention.databases.erasing.windows import Window
+from retention.databases.keys import Key
 from retention.databases.sql import bind, row_of
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
-from retention.databases.taking import Key, Taken
+from retention.databases.taking import Taken
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Table
@@ -50,7 +51,7 @@ class Pseudonymizing:
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         taken = self.eraser.take(connection, window, most)
         for mask in self.masks:
-            keys = [key for key, _ in taken.keys.get(mask.table, [])]
+            keys = list(taken.keys.get(mask.table, ()))
             for start in range(0, len(keys), ROWS_AT_ONCE):
                 self._write(connection, mask, keys[start : start + ROWS_AT_ONCE])
         return taken

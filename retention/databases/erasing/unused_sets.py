@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.keys import key_columns, taken_keys
 from retention.databases.sql import Row, Truth, row_of
 from retention.databases.statements.unused import Leaving, within
-from retention.databases.taking import Taken, key_columns, keys_of, set_columns
+from retention.databases.taking import Taken, set_columns
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Table
 
@@ -75,7 +76,7 @@ class UnusedSets:
                 )
                 rows = connection.execute(sa.select(*columns)).fetchall()
                 if rows:
-                    taken.keys.setdefault(name, []).extend(keys_of(table, rows))
+                    taken.note_keys(name, taken_keys(table, rows))
             row = row_of(table)
             count = connection.execute(sa.delete(row).where(self._unused(table, row))).rowcount
             if count:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from retention.databases.erasing.erase import DirectEraser, Eraser
 from retention.databases.erasing.windows import Window
+from retention.databases.keys import key_columns, taken_keys
 from retention.databases.sql import Row, Truth, is_true, row_of
-from retention.databases.taking import Taken, key_columns, keys_of
+from retention.databases.taking import Taken
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import TableKind
 
@@ -97,7 +98,7 @@ class PartitionEraser(DirectEraser):
             guard = self.plan.guard_of(self.table.name)
             columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
             keys = connection.execute(sa.select(*columns).select_from(row)).fetchall()
-            taken.keys[self.table.name] = keys_of(self.table, keys)
+            taken.note_keys(self.table.name, taken_keys(self.table, keys))
         if not self._locked(connection, window, "ACCESS EXCLUSIVE"):
             return Taken()
         connection.exec_driver_sql(f"TRUNCATE TABLE ONLY {self._named(connection, window)}")

@@ -15,12 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import key_text
+from retention.databases.keys import Key, key_columns, keys_of
 from retention.databases.sql import Expression, Row, Truth, all_of
 from retention.databases.state import hold
 from retention.databases.statements.one_row_asking import Place, flag
 from retention.databases.statements.one_row_clocks import RowClocks
 from retention.databases.statements.unused import Leaving
-from retention.databases.taking import Key, key_columns, keys_of, set_columns
+from retention.databases.taking import set_columns
 from retention.planning.deadlines import Deadline
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, Floor, Step

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.types import NullType
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.keys import Key
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, row_of
 from retention.databases.statements.circles import Circle
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.kept_sets import KeptSets
 from retention.databases.statements.rows import Reach, all_alive
-from retention.databases.taking import Key
 from retention.planning.circles import circle_of
 from retention.planning.paths import Hop, turned
 from retention.planning.plan import Plan

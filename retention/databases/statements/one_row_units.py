@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from retention.databases.keys import Key, key_columns, key_of
 from retention.databases.sql import all_of
 from retention.databases.statements.one_row import OneRow
 from retention.databases.statements.one_row_asking import Place
-from retention.databases.taking import Key, key_columns, key_of
 
 MOST_MEMBERS = 20
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect, key_text
+from retention.databases.keys import Key
 from retention.databases.sql import bind, row_of
-from retention.databases.taking import Key
 from retention.errors import UsageError
 from retention.planning.schema import ColumnKind, Table
 

@@ -1,0 +1,117 @@
+"""Keys and guards of rows: what to ask the database for, and how to read what it says."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.sql import Expression, Row
+from retention.planning.row_guards import guard_of_text, guards_since_2000, sealed_guards
+from retention.planning.schema import ColumnKind, Table
+
+Key = tuple[int | str | Decimal, ...]
+
+
+@dataclass(slots=True)
+class TakenKeys:
+    """Keys and sealed guards of rows, column by column: a night may take millions of them.
+
+    `keys`: numbers where every key is one whole number of 64 bits, else tuples.
+    """
+
+    keys: array[int] | list[Key] = field(default_factory=lambda: array("q"))
+    guards: array[int] = field(default_factory=lambda: array("Q"))
+
+    def __len__(self) -> int:
+        return len(self.guards)
+
+    def __iter__(self) -> Iterator[Key]:
+        if isinstance(self.keys, list):
+            return iter(self.keys)
+        return ((key,) for key in self.keys)
+
+    def add(self, more: TakenKeys) -> None:
+        """Take the keys of more rows of the same table."""
+        if isinstance(self.keys, array) and isinstance(more.keys, array):
+            self.keys += more.keys
+        else:
+            self.keys = [*self, *more]
+        self.guards += more.guards
+
+
+def key_columns(
+    dialect: Dialect, table: Table, row: Row, guard: str | None, *, as_text: bool
+) -> list[Expression]:
+    """The key, integers as they are and all else as text, and the guard as text, in this order."""
+    columns: list[Expression] = []
+    for name in table.key:
+        whole = table.columns[name].kind is ColumnKind.INTEGER
+        value: Expression = row.c[name]
+        columns.append(value if whole and not as_text else dialect.as_text(value))
+    columns.append(sa.null() if guard is None else dialect.as_text(row.c[guard]))
+    return columns
+
+
+def taken_keys(table: Table, rows: Sequence[Sequence[Any]]) -> TakenKeys:
+    """Rows of `key_columns` as keys and guards."""
+    if not rows:
+        return TakenKeys()
+    *columns, guards = zip(*rows, strict=True)
+    return TakenKeys(_keys(table, columns), sealed_guards(guards))
+
+
+def unpacked(blob: bytes | None) -> TakenKeys:
+    """What `Dialect.packed_keys` has made of rows; None for no rows."""
+    numbers = array("q", blob or b"")
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return TakenKeys(numbers[0::2], guards_since_2000(numbers[1::2]))
+
+
+def _keys(table: Table, columns: Sequence[Sequence[Any]]) -> array[int] | list[Key]:
+    kinds = [table.columns[name].kind for name in table.key]
+    parts = [
+        column
+        if kind is ColumnKind.INTEGER and {*map(type, column)} == {int}
+        else [_part(kind, value) for value in column]
+        for kind, column in zip(kinds, columns, strict=True)
+    ]
+    if len(parts) == 1 and {*map(type, parts[0])} == {int}:
+        try:
+            return array("q", parts[0])
+        except OverflowError:
+            pass
+    return list(zip(*parts, strict=True))
+
+
+def keys_of(table: Table, rows: Sequence[Sequence[Any]]) -> list[tuple[Key, datetime | None]]:
+    """Rows of `key_columns` as (key, guard); numbers come back as numbers."""
+    width = len(table.key)
+    return [(key_of(table, row[:width]), guard_of_text(row[width])) for row in rows]
+
+
+def key_of(table: Table, values: Sequence[Any]) -> Key:
+    """The key as tokens know it: one number is one key, however it is spelled."""
+    return tuple(
+        _part(table.columns[name].kind, value)
+        for name, value in zip(table.key, values, strict=True)
+    )
+
+
+def _part(kind: ColumnKind, value: Any) -> int | str | Decimal:
+    """A number where the column has numbers; SQLite may hold any text there, and fractions."""
+    try:
+        if kind is ColumnKind.INTEGER:
+            number = int(value)
+            return number if str(number) == str(value) else str(value)
+        return Decimal(str(value)) if kind is ColumnKind.DECIMAL else str(value)
+    except (ValueError, ArithmeticError):
+        return str(value)

@@ -1,0 +1,79 @@
+"""Keys and guards as a database hands them over: one by one, or all in one value."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import pytest
+import servers
+import sqlalchemy as sa
+from project import Project
+
+from retention.databases.database import Database
+from retention.databases.keys import key_columns, key_of, taken_keys, unpacked
+from retention.databases.sql import row_of
+from retention.planning.schema import Column, ColumnKind, Table
+
+GUARDS = (
+    "'2024-02-29 23:59:59.999999'",
+    "'0001-01-01 00:00:00'",
+    "'9999-12-31 23:59:59.999999'",
+    "'10000-01-01 00:00:00'",
+    "'0044-03-15 12:00:00 BC'",
+    "'infinity'",
+    "'-infinity'",
+    "NULL",
+    "'1969-12-31 23:59:59'",
+)
+KINDS = {"timestamp": ColumnKind.TIMESTAMP, "timestamptz": ColumnKind.TIMESTAMPTZ}
+
+
+@pytest.mark.parametrize("key", ["smallint", "integer", "bigint"])
+@pytest.mark.parametrize("guard", [None, "timestamp", "timestamptz"])
+def test_packed_keys_are_those_read_row_by_row(
+    postgresql_server: str, tmp_path: Path, key: str, guard: str | None
+) -> None:
+    """Every width of number, with every guard that a server may hold, and with none."""
+    most = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}[key]
+    keys = (-most, most - 1, 0, -1, 1, 42, 7, 8, 9)
+    values = ", ".join(f"({one}, {at})" for one, at in zip(keys, GUARDS, strict=True))
+    with servers.fresh_database(postgresql_server) as url:
+        _compare(Project(tmp_path, url), key, guard, keys, values)
+
+
+def _compare(
+    project: Project, key: str, guard: str | None, keys: tuple[int, ...], values: str
+) -> None:
+    project.sql(
+        f"CREATE TABLE t (id {key} PRIMARY KEY, at {guard or 'timestamp'})",
+        f"INSERT INTO t VALUES {values}",
+    )
+    kind = KINDS[guard or "timestamp"]
+    columns = {
+        "id": Column("id", ColumnKind.INTEGER, key),
+        "at": Column("at", kind, str(guard)),
+    }
+    table, named = Table("t", columns, ("id",), bare_name="t"), "at" if guard else None
+    database = Database("main", project.engine)
+    row = row_of(table)
+    packed = database.dialect.packed_keys(table, row, named)
+    assert packed is not None
+    with database.connected() as connection:
+        blob = connection.scalar(sa.select(packed).select_from(row))
+        one_by_one = sa.select(*key_columns(database.dialect, table, row, named, as_text=False))
+        rows = connection.execute(one_by_one).fetchall()
+    project.engine.dispose()
+    found, expected = unpacked(blob), taken_keys(table, rows)
+    assert found.keys == array("q", keys)
+    assert sorted(zip(found.keys, found.guards, strict=True)) == sorted(
+        zip(expected.keys, expected.guards, strict=True)
+    )
+
+
+@pytest.mark.parametrize("value", ["1_0", " 7", "007", 1.5, 2.0, "a"])
+def test_only_a_whole_number_is_one(value: object) -> None:
+    """SQLite keeps what it is given: a text that Python would read as a number is no number."""
+    table = Table("t", {"id": Column("id", ColumnKind.INTEGER, "INTEGER")}, ("id",))
+    assert key_of(table, (value,)) == (str(value),)
+    assert list(taken_keys(table, [(value, None), (7, None)])) == [(str(value),), (7,)]
