@@ -8,8 +8,9 @@ must be kept, held, blocked or excepted. Columns to mask are read again and must
 leaves. Rows that refer to nothing are counted again, and none may be new.
 
 Nothing is shared with the statements that decided or erased; only conditions that a person wrote
-are asked in SQL the same way. Cost: one walk of each table by its key, up to `MOST_ROWS` rows; one
-anti-join for each reference before and one after. Writes nothing to the database.
+are asked in SQL the same way. Rows that surely run, or plainly hold what their masks leave, are passed
+over by the database in one scan; all others are read, up to `MOST_ROWS` of them. For each reference
+there is one anti-join before and one after. Writes nothing to the database.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from functools import partial
 
 from retention.databases.database import Database
 from retention.databases.faults import database_faults
-from retention.databases.statements.recounting import PlainRows, RowKey
+from retention.databases.statements.early_rows import Early
+from retention.databases.statements.open_rows import OpenRows
+from retention.databases.statements.recounting import PlainRows, RowKey, Texts
+from retention.databases.statements.recounting_references import dangling
 from retention.errors import DatabaseFailure
 from retention.execution.accounts import StepCount, StepResult
 from retention.execution.limits import Ruling
@@ -44,6 +48,8 @@ from retention.policies.policy import Policy
 
 References = tuple[Reference, ...]
 """References that are one to a person: the second is a copy of the first, for rows that were moved."""
+
+Narrow = tuple[Early | OpenRows, ...]
 
 MOST_ROWS = 1_000_000
 MOST_VALUES = 100_000
@@ -115,7 +121,7 @@ def _dangling(rows: PlainRows, references: References) -> dict[RowKey, int]:
     with rows.snapshot():
         for table in dict.fromkeys(reference.table for reference in references):
             ways = [reference for reference in references if reference.table == table]
-            for value, count in rows.dangling(ways, MOST_VALUES).items():
+            for value, count in dangling(rows, ways, MOST_VALUES).items():
                 found[value] = found.get(value, 0) + count
     return found
 
@@ -188,13 +194,13 @@ class _Recounter:
         account.rows = result.count.rows
         freed = may_have_been_freed(self.plan, self.plan.steps.index(step), self.changes)
         if step.action is Action.DELETE:
-            left = self._walk(step, account, partial(self._left, step, account, freed))
+            left = self._walk(step, account, partial(self._left, step, account, freed), None)
             if left:
                 self.found.findings.append(Finding(Fault.DUE, step.table, left, step.rule))
         else:
             masks = Masks(self.judge, step, self.before.was_there)
             account.unread = masks.unread
-            self._walk(step, account, partial(masks.look, account, freed))
+            self._walk(step, account, partial(masks.look, account, freed), masks)
             self.found.findings += masks.findings()
 
     def _why_not(self, result: StepResult, ruling: Ruling) -> str:
@@ -209,26 +215,30 @@ class _Recounter:
             return "a piece is larger than a limit allows"
         return "a portion only" if ruling.most is not None else ""
 
-    def _walk(self, step: Step, account: StepRecount, look: Callable[[Keys], int]) -> int:
+    def _walk(
+        self, step: Step, account: StepRecount, look: Callable[[Keys], int], masks: Masks | None
+    ) -> int:
         """The table page by page, each page in one snapshot; the rows left, added up."""
         left = 0
         own = _own_columns(step)
         after: RowKey | None = None
+        asked: Narrow = ()
         while account.looked < MOST_ROWS:
             if self.stopping():
                 account.skipped = "stopped by a signal"
                 break
             with self.rows.snapshot():
-                early = self.judge.early(step)
-                page = self.rows.page(step.table, own, after, early, PAGE)
+                narrow = self._narrow(step, masks)
+                page = self._page(step.table, own, after, narrow, narrow != asked)
+                asked = narrow
                 account.looked += len(page)
                 keys = self.judge.page(step.table, own, page)
                 due = self.judge.due(step, keys)
                 if due:
                     left += look({key for key in due if self.before.was_there(step.table, key)})
                 if len(page) < PAGE:
-                    # rows that were passed over as too late were looked at, too
-                    if early and step.table not in self.large:
+                    # rows that were passed over in the database were looked at, too
+                    if narrow and step.table not in self.large:
                         account.looked = self.rows.rows_in(step.table)
                     account.rows = account.looked
                     return left
@@ -236,6 +246,21 @@ class _Recounter:
         with self.rows.snapshot():
             account.rows = self.rows.rows_in(step.table)
         return left
+
+    def _narrow(self, step: Step, masks: Masks | None) -> Narrow:
+        """What rows must be to be worth a look; more of it is known after each page."""
+        kinds = (self.judge.early(step), masks.open_rows() if masks else None)
+        return tuple(kind for kind in kinds if kind is not None)
+
+    def _page(
+        self, table: str, own: list[str], after: RowKey | None, narrow: Narrow, news: bool
+    ) -> dict[RowKey, Texts]:
+        """The next rows; where little may be left, as they lie: by the key is a longer way to them."""
+        if news:
+            page = self.rows.page(table, own, after, narrow, PAGE, False)
+            if len(page) < PAGE:
+                return page
+        return self.rows.page(table, own, after, narrow, PAGE)
 
     def _left(self, step: Step, account: StepRecount, freed: bool, due: Keys) -> int:
         """Rows that are due must be stopped by something; how many are not."""

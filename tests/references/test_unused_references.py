@@ -10,6 +10,7 @@ from test_declared import NEW, NIGHT, OLD, RULE, contents, counted_night, gone_a
 from retention.connections import engine_for
 from retention.databases.database import Database
 from retention.databases.statements.recounting import PlainRows
+from retention.databases.statements.recounting_references import dangling as dangling_rows
 from retention.planning.make import make_plan
 from retention.policies.parse import parse_policy
 
@@ -265,6 +266,6 @@ def dangling(project: Project) -> dict[str, dict[tuple[object, ...], int]]:
         )
         rows = PlainRows(connection, plan.schema, database.dialect)
         return {
-            reference.parent: rows.dangling([reference], 100)
+            reference.parent: dangling_rows(rows, [reference], 100)
             for reference in plan.schema.references
         }

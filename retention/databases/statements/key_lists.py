@@ -1,4 +1,4 @@
-"""Rows named by a list of their keys."""
+"""Rows named by a list of their keys, and rows beyond a key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.formula import Formula
-from retention.databases.sql import Expression, Truth, bind
+from retention.databases.sql import Expression, Row, Truth, bind
 
 
 def among(dialect: Dialect, names: Sequence[Expression], keys: Sequence[tuple[Any, ...]]) -> Truth:
@@ -21,3 +21,13 @@ def among(dialect: Dialect, names: Sequence[Expression], keys: Sequence[tuple[An
         # one value instead of a thousand: the driver and the server read it in a fraction of the time
         return Formula("({0} = ANY({1}))", names[0], bind(values))
     return names[0].in_(values)
+
+
+def beyond(row: Row, key: Sequence[str], after: tuple[Any, ...]) -> Truth:
+    """Rows that come after `after` in the order of the key; the first column bounds the search."""
+    first, *others = key
+    if not others:
+        return row.c[first] > bind(after[0])
+    inner = beyond(row, others, after[1:])
+    later = sa.or_(row.c[first] > bind(after[0]), sa.and_(row.c[first] == bind(after[0]), inner))
+    return sa.and_(row.c[first] >= bind(after[0]), later)

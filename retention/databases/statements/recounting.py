@@ -21,13 +21,13 @@ from retention.databases.sql import (
     is_true,
     joined,
     place_of_detached,
-    refers,
     row_of,
 )
 from retention.databases.state import event, hold, restriction
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.early_rows import Early
-from retention.databases.statements.key_lists import among
+from retention.databases.statements.key_lists import among, beyond
+from retention.databases.statements.open_rows import OpenRows
 from retention.databases.statements.rows import all_alive
 from retention.planning.conditions import Condition
 from retention.planning.paths import ColumnPath, Hop
@@ -36,7 +36,6 @@ from retention.planning.schema import ColumnKind, Reference, Schema
 RowKey = tuple[Any, ...]
 Texts = tuple[str | None, ...]
 MOST_KEYS = 900  # from a thousand on, MariaDB turns a list into a sub-query
-_NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
 
 
 class PlainRows:
@@ -47,6 +46,7 @@ class PlainRows:
         self.schema = schema
         self.dialect = dialect
         self.conditions = ConditionSql(dialect, schema, all_alive)
+        self._entries: dict[str, list[tuple[Row, Truth]]] = {}
 
     def settle(self) -> None:
         """Texts of times are ISO, whatever the server prefers; a snapshot is one instant."""
@@ -65,15 +65,25 @@ class PlainRows:
     # -- a whole table, page by page --------------------------------------------------------------
 
     def page(
-        self, table: str, names: Sequence[str], after: RowKey | None, early: Early | None, size: int
+        self,
+        table: str,
+        names: Sequence[str],
+        after: RowKey | None,
+        narrow: Sequence[Early | OpenRows],
+        size: int,
+        ordered: bool = True,
     ) -> dict[RowKey, Texts]:
-        """The next rows in the order of the key, all or only early ones; these columns as text."""
+        """The next rows, all or only those of the narrow kinds; these columns of them as text.
+
+        In the order of the key; not `ordered`: as they lie, where fewer than `size` are enough.
+        """
         row, key = self._row(table), self.schema.tables[table].key
         keys = [row.c[name] for name in key]
         query = sa.select(*keys, *(self._text(row, name) for name in names))
-        query = query if after is None else query.where(_beyond(row, key, after))
-        query = query if early is None else query.where(early.holds(self.dialect, row))
-        found = self.connection.execute(query.order_by(*keys).limit(size)).all()
+        query = query if after is None else query.where(beyond(row, key, after))
+        query = query.where(*(kind.holds(self.dialect, row) for kind in narrow))
+        query = query.order_by(*keys) if ordered else query
+        found = self.connection.execute(query.limit(size)).all()
         if len(key) == 1:
             return {(first,): tuple(rest) for first, *rest in found}
         return {tuple(line[: len(key)]): tuple(line[len(key) :]) for line in found}
@@ -159,18 +169,29 @@ class PlainRows:
         row = self._row(table)
         text = key_text(self.dialect, self.schema.tables[table], row)
         found: set[RowKey] = set()
-        holds, restricted = hold.alias(), restriction.alias()
-        for ours, stands in (
-            (holds, holds.c.released_at.is_(None)),
-            (restricted, self._requested(restricted)),
-        ):
-            named = sa.and_(ours.c.table_name == bind(table), stands)
-            any_: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(ours).where(named)
-            # most tables have none at all, and asking for each page of keys takes longer than reading
-            if self.connection.execute(any_.limit(1)).first() is not None:
-                source = sa.join(row, ours, sa.and_(named, ours.c.row_key == text))
-                found |= {key for key, _ in self._asked(table, row, keys, [], source)}
+        for ours, named in self._entries_on(table):
+            source = sa.join(row, ours, sa.and_(named, ours.c.row_key == text))
+            found |= {key for key, _ in self._asked(table, row, keys, [], source)}
         return found
+
+    def _entries_on(self, table: str) -> list[tuple[Row, Truth]]:
+        """Holds, and restrictions at request, where one lies on the table.
+
+        Asked once: what is laid on it later is nothing that this run could have heeded.
+        """
+        if table not in self._entries:
+            holds, restricted = hold.alias(), restriction.alias()
+            tests = (
+                (holds, holds.c.released_at.is_(None)),
+                (restricted, self._requested(restricted)),
+            )
+            named = [(it, sa.and_(it.c.table_name == bind(table), test)) for it, test in tests]
+            self._entries[table] = [(it, test) for it, test in named if self._is_any(it, test)]
+        return self._entries[table]
+
+    def _is_any(self, ours: Row, test: Truth) -> bool:
+        any_: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(ours).where(test)
+        return self.connection.execute(any_.limit(1)).first() is not None
 
     def choices(
         self, table: str, keys: Iterable[RowKey], path: ColumnPath, names: Sequence[str]
@@ -203,41 +224,8 @@ class PlainRows:
         row = self._row(table)
         return self._true(table, row, keys, self.conditions.holds(row, condition))
 
-    # -- references ---------------------------------------------------------------------------------
-
-    def dangling(self, ways: Sequence[Reference], most: int) -> dict[RowKey, int]:
-        """Rows by the value with which they refer to a row that is not there, at most so many values.
-
-        `ways`: references on the same columns, into each table that may hold the row; it is missing
-        where none does. NULL, '' and 0 refer to nothing, and so does what detached rows were given.
-        """
-        reference = ways[0]
-        row = self._row(reference.table)
-        values = [row.c[name] for name in reference.columns]
-        query = sa.select(*values, sa.func.count()).select_from(row)
-        query = query.where(*self._refers(row, reference))
-        for way in ways:
-            parent = row_of(self.schema.tables[way.parent]).alias()
-            there: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(parent)
-            there = there.where(joined(way, row, parent)).correlate_except(parent)
-            query = query.where(sa.not_(sa.exists(there)))
-        found = self.connection.execute(query.group_by(*values).limit(most))
-        return {tuple(line[:-1]): int(line[-1]) for line in found}
-
     def _requested(self, entry: Row) -> Truth:
         return sa.and_(entry.c.at_request != bind(0), entry.c.lifted_at.is_(None))
-
-    def _refers(self, row: Row, reference: Reference) -> list[Truth]:
-        columns = self.schema.tables[reference.table].columns
-        found: list[Truth] = [row.c[name].is_not(None) for name in reference.columns]
-        for name in reference.columns:
-            if columns[name].kind in _NUMBERS:
-                found.append(row.c[name] != bind(0))
-            elif columns[name].kind is ColumnKind.TEXT:
-                found.append(row.c[name] != bind(""))
-        if reference.detach_to is not None:
-            found.append(row.c[reference.columns[0]] != bind(reference.detach_to))
-        return [*found, refers(reference, row)]
 
     # -- parts --------------------------------------------------------------------------------------
 
@@ -286,13 +274,3 @@ class PlainRows:
 
 def _flag(test: Truth) -> Expression:
     return sa.case((test, sa.literal_column("1")), else_=sa.literal_column("0"))
-
-
-def _beyond(row: Row, key: Sequence[str], after: RowKey) -> Truth:
-    """Rows that come after `after` in the order of the key; the first column bounds the search."""
-    first, *others = key
-    if not others:
-        return row.c[first] > bind(after[0])
-    inner = _beyond(row, others, after[1:])
-    later = sa.or_(row.c[first] > bind(after[0]), sa.and_(row.c[first] == bind(after[0]), inner))
-    return sa.and_(row.c[first] >= bind(after[0]), later)

@@ -71,10 +71,7 @@ class Judge:
         return self._selected(step, due)
 
     def early(self, step: Step) -> Early | None:
-        """What the rows that may be due have in common, once a row is known whose period runs.
-
-        None where not one column of the row alone decides.
-        """
+        """What the rows that may be due have in common; None where not one column alone decides."""
         alone = None if step.clock is None else _own_column(step.clock)
         deadlines = (step.early, step.early_when, step.when)
         if alone is None or alone.form in UNITS or deadlines != (None, None, None):
@@ -82,7 +79,7 @@ class Judge:
         if step.deadline is None or step.deadline.by is not None:
             return None
         line = self._terms_of(step.rule, _name_of(step))[0][1].surely_running
-        return None if line is None else Early(alone, date.fromisoformat(line))
+        return None if line is None else Early(alone, line.day, line.instant, line.text)
 
     def stopped(self, step: Step, keys: Keys) -> Keys:
         """The rows that are kept, held, blocked or excepted from the step, or wait for their unit."""
@@ -257,7 +254,7 @@ class Judge:
         """As `_over` for one column of the row; most rows are told by the first letters of it."""
         line = None if column.form in UNITS else due.surely_running
         values = self._values(table, keys, column)
-        near = values if line is None else [item for item in values if (item[1] or "") < line]
+        near = values if line is None else [it for it in values if (it[1] or "") < line.text]
         return {key for key, text in near if due.over(start_of(text, column))}
 
     def _terms_of(self, rule: str, name: str) -> list[tuple[str | None, DueDates]]:

@@ -83,6 +83,24 @@ def is_masked(mask: Mask, text: str | None, others: Mapping[str, str | None]) ->
     return False
 
 
+def spellings(mask: Mask) -> set[str]:
+    """Texts that the mask may leave, whatever the row, as far as they are known beforehand."""
+    found = {""}
+    match mask:
+        case Constant(bool()):
+            found |= _TRUTHS.keys()
+        case Constant(value):
+            found.add(str(value))
+        case Bands():
+            found |= set(mask.names)
+    return set() if isinstance(mask, Template) else {it for it in found if is_masked(mask, it, {})}
+
+
+def leaves_few_texts(mask: Mask) -> bool:
+    """True where the mask leaves the same text in many rows."""
+    return isinstance(mask, Constant | Empty | Truncate | Round | Bands)
+
+
 def _is_cut_count(text: str, unit: str, ticks: int) -> bool:
     """A count since 1970 at the start of its unit; the lowest number stands for those below it."""
     try:

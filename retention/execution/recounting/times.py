@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import cached_property
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,9 @@ _ISO = re.compile(
     re.ASCII,
 )
 _BEYOND = re.compile(r"infinity|\d{5,}-\d\d-\d\d(?!.*BC$).*", re.ASCII)
-_LAST_YEAR = 9000
+_DAY = timedelta(days=1)
+_FARTHEST = timedelta(days=200 * 365)
+_WIDEST_OFFSET = timedelta(hours=16)  # Manila and Juneau, long ago; all others lie nearer to UTC
 NEVER = datetime.max.replace(tzinfo=UTC)
 """A time past the year 9999, such as PostgreSQL's infinity: its row is never due."""
 
@@ -172,7 +175,8 @@ T = TypeVar("T", date, datetime)
 class _Bracket(Generic[T]):
     """Two starts that close in on the line between those that are over and those that are not."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: timedelta) -> None:
+        self.least = least
         self.latest_over: T | None = None
         self.earliest_running: T | None = None
 
@@ -189,6 +193,32 @@ class _Bracket(Generic[T]):
             self.earliest_running = start
         return found
 
+    def close_in(self, late: T, ask: Callable[[T], bool]) -> None:
+        """Ask until the two lie side by side; of a period that is longer than any, only once more.
+
+        `late`: a start that runs, or else nothing is asked.
+        """
+        stride = _DAY
+        while not self.over(late, ask) and stride < _FARTHEST and not self.over(late - stride, ask):
+            stride *= 2
+        low, high = self.latest_over, self.earliest_running
+        while low is not None and high is not None and high - low > self.least:
+            middle = low + (high - low) // 2
+            low, high = (middle, high) if self.over(middle, ask) else (low, middle)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A day and an instant (UTC): the period of each start from there on still runs."""
+
+    day: date
+    instant: datetime
+
+    @property
+    def text(self) -> str:
+        """A day as text: what sorts after it is such a start, in whatever zone, or no time at all."""
+        return max(self.day, (self.instant + _WIDEST_OFFSET + _DAY).date()).isoformat()
+
 
 class DueDates:
     """When starts are due under one term.
@@ -202,19 +232,19 @@ class DueDates:
         self.term = term
         self.as_of = as_of.replace(microsecond=0)
         self._is_listed = term.decidable() is not None
-        self._days = _Bracket[date]()
-        self._instants = _Bracket[datetime]()
+        self._days = _Bracket[date](_DAY)
+        self._instants = _Bracket[datetime](timedelta(microseconds=1))
 
-    @property
-    def surely_running(self) -> str | None:
-        """A day as text: what sorts after it is a time whose period still runs, or no time at all.
-
-        Two days are between it and a start known to run, so that no zone or spelling matters.
-        """
-        known = self._instants.earliest_running or self._days.earliest_running
-        if known is None or known.year > _LAST_YEAR:
+    @cached_property
+    def surely_running(self) -> Line | None:
+        """Where starts begin whose period still runs; None where that is not known."""
+        if self._is_listed:
             return None
-        return (known + timedelta(days=2)).isoformat()[:10]
+        late = self.as_of.astimezone(UTC) + 2 * _DAY
+        self._instants.close_in(late, self._over)
+        self._days.close_in(late.date(), self._over)
+        day, instant = self._days.earliest_running, self._instants.earliest_running
+        return None if day is None or instant is None else Line(day, instant)
 
     def over(self, start: Start) -> bool:
         """True where the period that began at `start` is over; in doubt it is not."""

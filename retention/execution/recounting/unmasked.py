@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from retention.databases.statements.open_rows import Masked, OpenRows
 from retention.databases.statements.recounting import RowKey, Texts
 from retention.execution.recounting.judge import Judge, Keys
-from retention.execution.recounting.masks import can_be_read, is_masked
+from retention.execution.recounting.masks import (
+    can_be_read,
+    is_masked,
+    leaves_few_texts,
+    spellings,
+)
 from retention.execution.recounting.protected import protecting
 from retention.execution.recounting.verdict import Fault, Finding, StepRecount
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop, turned
 from retention.planning.plan import Action, Step
 from retention.policies.masking import Mask, Template
+
+_MOST_SEEN = 50_000
+_MOST_TEXTS = 900
 
 
 class Masks:
@@ -28,11 +37,19 @@ class Masks:
             f"{mask.table}.{mask.column}" for mask in step.masks if mask not in self.read
         )
         self.left: dict[tuple[str, str], Keys] = {}
+        self._seen: dict[ColumnMask, dict[str | None, bool]] = {mask: {} for mask in self.read}
+        self._texts = {mask: spellings(mask.mask) for mask in self.read}
 
     def findings(self) -> Iterator[Finding]:
         """The columns that still hold what they held, and in how many rows."""
         for (table, column), keys in self.left.items():
             yield Finding(Fault.UNMASKED, table, len(keys), self.step.rule, column)
+
+    def open_rows(self) -> OpenRows | None:
+        """What rows have in common that may not be masked; None where the rows alone do not tell."""
+        if any(mask.hops for mask in self.read):
+            return None
+        return OpenRows(tuple(Masked(it, tuple(sorted(self._texts[it]))) for it in self.read))
 
     def look(self, account: StepRecount, freed: bool, due: Keys) -> int:
         """Rows that are due must be masked, stopped, or about to be deleted instead."""
@@ -88,15 +105,35 @@ class Masks:
         held = self.judge.rows.held(table, list(keys)) if keys else set()
         found: dict[ColumnMask, Keys] = {}
         for mask in masks:
-            open_ = {
-                key
-                for key, line in texts.items()
-                if key not in held and not _is_done(mask, columns, line)
-            }
+            open_ = self._open(mask, columns, texts) - held
             found[mask] = open_ - protecting(
                 self.plan, self.judge.rows, self.judge.keeping, mask, open_
             )
         return found
+
+    def _open(self, mask: ColumnMask, columns: list[str], texts: dict[RowKey, Texts]) -> Keys:
+        """The rows whose column the mask has not reached."""
+        at = columns.index(mask.column)
+        if isinstance(mask.mask, Template):
+            return {
+                key
+                for key, line in texts.items()
+                if not is_masked(mask.mask, line[at], dict(zip(columns, line, strict=True)))
+            }
+        return {key for key, line in texts.items() if not self._is_done(mask, line[at])}
+
+    def _is_done(self, mask: ColumnMask, text: str | None) -> bool:
+        """As `is_masked`; what many rows have in common is looked at once."""
+        seen = self._seen[mask]
+        done = seen.get(text)
+        if done is None:
+            if len(seen) >= _MOST_SEEN:
+                seen.clear()
+            done = seen[text] = is_masked(mask.mask, text, {})
+            texts = self._texts[mask]
+            if done and text and leaves_few_texts(mask.mask) and len(texts) < _MOST_TEXTS:
+                texts.add(text)
+        return done
 
     def _can_be_read(self, mask: ColumnMask) -> bool:
         """False for what another step of the run may have made anew."""
@@ -123,8 +160,3 @@ def _columns(masks: list[ColumnMask]) -> Iterator[str]:
     for mask in masks:
         yield mask.column
         yield from _template_columns(mask.mask)
-
-
-def _is_done(mask: ColumnMask, columns: list[str], line: Texts) -> bool:
-    values = dict(zip(columns, line, strict=True))
-    return is_masked(mask.mask, values[mask.column], values)
