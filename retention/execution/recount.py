@@ -16,20 +16,18 @@ there is one anti-join before and one after. Writes nothing to the database.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from retention.databases.database import Database
-from retention.databases.faults import database_faults
 from retention.databases.statements.early_rows import Early
 from retention.databases.statements.open_rows import OpenRows
 from retention.databases.statements.recounting import PlainRows, RowKey, Texts
-from retention.databases.statements.recounting_references import dangling
 from retention.errors import DatabaseFailure
-from retention.execution.accounts import StepCount, StepResult
+from retention.execution.accounts import StepResult
 from retention.execution.limits import Ruling
+from retention.execution.recounting.before import Before, connected, dangling_rows
 from retention.execution.recounting.changes import changes_of, may_have_been_freed
 from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.unmasked import Masks
@@ -43,87 +41,12 @@ from retention.execution.recounting.verdict import (
     new_rows,
 )
 from retention.planning.plan import Action, Plan, Step
-from retention.planning.schema import Reference
 from retention.policies.policy import Policy
-
-References = tuple[Reference, ...]
-"""References that are one to a person: the second is a copy of the first, for rows that were moved."""
 
 Narrow = tuple[Early | OpenRows, ...]
 
 MOST_ROWS = 1_000_000
-MOST_VALUES = 100_000
 PAGE = 5_000
-_WHAT = "recounting"
-
-
-@dataclass(slots=True)
-class Before:
-    """What was so before the first batch: dangling rows by value, and the highest keys."""
-
-    dangling: dict[References, dict[RowKey, int]] = field(default_factory=dict)
-    newest: dict[str, int | None] = field(default_factory=dict)
-
-    def was_there(self, table: str, key: RowKey) -> bool:
-        """False for a row that came while the run was at work, as far as its key tells."""
-        newest = self.newest.get(table)
-        return newest is None or key[0] <= newest
-
-
-@contextmanager
-def _connected(database: Database, plan: Plan) -> Iterator[PlainRows]:
-    with database.connected(read_only=True) as connection, database_faults(_WHAT, database.name):
-        rows = PlainRows(connection, plan.schema, database.dialect)
-        rows.settle()
-        yield rows
-
-
-def look_before(database: Database, plan: Plan, counts: Sequence[StepCount]) -> Before:
-    """What the recount will compare with; asked before the first batch."""
-    before = Before()
-    working = [count.step for count in counts if count.due]
-    if not working:
-        return before
-    with _connected(database, plan) as rows:
-        for references in _references(plan, working):
-            before.dangling[references] = _dangling(rows, references)
-        for table in dict.fromkeys(table for step in working for table in _tables(plan, step)):
-            with rows.snapshot():
-                before.newest[table] = rows.newest(table)
-    return before
-
-
-def _tables(plan: Plan, step: Step) -> Iterator[str]:
-    """The tables a step works on."""
-    yield step.table
-    yield from plan.lost_tables(step)
-    yield from (mask.table for mask in step.masks)
-
-
-def _references(plan: Plan, steps: Sequence[Step]) -> list[References]:
-    """References into tables that lose rows; those that are left alone may dangle."""
-    losing = {table for step in steps for table in plan.lost_tables(step)}
-    alike: dict[object, list[Reference]] = {}
-    for reference in plan.schema.references:
-        label = reference.copied_from or reference.label
-        alike.setdefault((label, reference.by), []).append(reference)
-    return [
-        tuple(found)
-        for found in alike.values()
-        if any(reference.parent in losing for reference in found)
-        and plan.decisions.get(found[0]) != "leave"
-    ]
-
-
-def _dangling(rows: PlainRows, references: References) -> dict[RowKey, int]:
-    """Rows that refer to nothing, by value, in all tables that hold the reference's rows."""
-    found: dict[RowKey, int] = {}
-    with rows.snapshot():
-        for table in dict.fromkeys(reference.table for reference in references):
-            ways = [reference for reference in references if reference.table == table]
-            for value, count in dangling(rows, ways, MOST_VALUES).items():
-                found[value] = found.get(value, 0) + count
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +69,7 @@ def recount(looking: Looking, before: Before, done: Sequence[tuple[StepResult, R
         {result.count.step.rule for result, _ in done if result.refused}
     )
     try:
-        with _connected(looking.database, carried_out) as rows:
+        with connected(looking.database, carried_out) as rows:
             judge = Judge(carried_out, looking.policy, rows)
             results = [result for result, _ in done]
             recounter = _Recounter(judge, before, results, found, looking.stopping)
@@ -171,7 +94,7 @@ class _Recounter:
         stopping: Callable[[], bool],
     ) -> None:
         self.judge = judge
-        self.rows = judge.rows
+        self.rows: PlainRows = judge.rows
         self.plan = judge.plan
         self.before = before
         self.found = found
@@ -221,42 +144,53 @@ class _Recounter:
         """The table page by page, each page in one snapshot; the rows left, added up."""
         left = 0
         own = _own_columns(step)
+        narrow = self._narrow(step, masks)
+        total, worth = self._tally(step.table, narrow)
+        is_all, few = not worth, bool(narrow) and worth < PAGE
         after: RowKey | None = None
-        asked: Narrow = ()
-        while account.looked < MOST_ROWS:
+        while not is_all and account.looked < MOST_ROWS:
             if self.stopping():
                 account.skipped = "stopped by a signal"
                 break
             with self.rows.snapshot():
-                narrow = self._narrow(step, masks)
-                page = self._page(step.table, own, after, narrow, narrow != asked)
-                asked = narrow
+                page = self._page(step.table, own, after, narrow, few)
                 account.looked += len(page)
-                keys = self.judge.page(step.table, own, page)
-                due = self.judge.due(step, keys)
+                due = self.judge.due(step, self.judge.page(step.table, own, page))
                 if due:
                     left += look({key for key in due if self.before.was_there(step.table, key)})
-                if len(page) < PAGE:
-                    # rows that were passed over in the database were looked at, too
-                    if narrow and step.table not in self.large:
-                        account.looked = self.rows.rows_in(step.table)
-                    account.rows = account.looked
-                    return left
-            after = next(reversed(page))
-        with self.rows.snapshot():
-            account.rows = self.rows.rows_in(step.table)
+            is_all = len(page) < PAGE
+            after = next(reversed(page), None)
+            known, narrow = narrow, self._narrow(step, masks)
+            few = narrow != known
+        if is_all:
+            # rows that were passed over in the database were looked at, too
+            account.looked = account.looked if total is None else total
+        account.rows = account.looked if is_all else total or self._rows_in(step.table)
         return left
+
+    def _rows_in(self, table: str) -> int:
+        with self.rows.snapshot():
+            return self.rows.rows_in(table)
 
     def _narrow(self, step: Step, masks: Masks | None) -> Narrow:
         """What rows must be to be worth a look; more of it is known after each page."""
         kinds = (self.judge.early(step), masks.open_rows() if masks else None)
         return tuple(kind for kind in kinds if kind is not None)
 
+    def _tally(self, table: str, narrow: Narrow) -> tuple[int | None, int]:
+        """The rows of the table, and how many are worth a look; not counted where none are told apart,
+        or where an index leads to the few that are.
+        """
+        if not narrow or table in self.large:
+            return None, 1 if narrow else PAGE
+        with self.rows.snapshot():
+            return self.rows.tally(table, narrow)
+
     def _page(
-        self, table: str, own: list[str], after: RowKey | None, narrow: Narrow, news: bool
+        self, table: str, own: list[str], after: RowKey | None, narrow: Narrow, few: bool
     ) -> dict[RowKey, Texts]:
-        """The next rows; where little may be left, as they lie: by the key is a longer way to them."""
-        if news:
+        """The next rows; `few` may be left, so as they lie: by the key is a longer way to them."""
+        if few:
             page = self.rows.page(table, own, after, narrow, PAGE, False)
             if len(page) < PAGE:
                 return page
@@ -276,7 +210,7 @@ class _Recounter:
             if self.stopping():
                 self.found.skipped = "stopped by a signal"
                 return
-            now = _dangling(self.rows, references)
+            now = dangling_rows(self.rows, references)
             new = new_rows(earlier, now)
             table, label = references[0].table, references[0].label
             label = f"{label} → {references[0].parent}"

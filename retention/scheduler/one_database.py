@@ -13,7 +13,8 @@ from retention.errors import Busy, DatabaseFailure, RetentionError
 from retention.execution.executor import Orders, execute
 from retention.execution.limits import rule_on
 from retention.execution.preview import preview
-from retention.execution.recount import Looking, look_before, recount
+from retention.execution.recount import Looking, recount
+from retention.execution.recounting.before import look_before
 from retention.ledger.store import Ledger
 from retention.planning.make import make_plan
 from retention.planning.plan import Plan

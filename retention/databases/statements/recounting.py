@@ -88,6 +88,14 @@ class PlainRows:
             return {(first,): tuple(rest) for first, *rest in found}
         return {tuple(line[: len(key)]): tuple(line[len(key) :]) for line in found}
 
+    def tally(self, table: str, narrow: Sequence[Early | OpenRows]) -> tuple[int, int]:
+        """How many rows the table has, and how many of them are of all the narrow kinds: one scan."""
+        row = self._row(table)
+        inside = sa.and_(*(kind.holds(self.dialect, row) for kind in narrow))
+        both = (sa.func.count(), sa.func.count(sa.case((inside, sa.literal_column("1")))))
+        rows, found = self.connection.execute(sa.select(*both).select_from(row)).one()
+        return int(rows), int(found)
+
     def rows_in(self, table: str) -> int:
         """How many rows the table has."""
         query = sa.select(sa.func.count()).select_from(self._row(table))
