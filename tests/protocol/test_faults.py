@@ -28,12 +28,16 @@ from project import Project
 from retention.protocol import points
 
 KILLED = -9
-JOINED = {"postgresql": "CteEraser", "mysql": "SetEraser", "sqlite": "SetEraser"}
+WAYS = {
+    "postgresql": {"joined": "CteEraser", "masked": "DirectEraser"},
+    "mysql": {"joined": "SetEraser", "masked": "KeysFirstEraser"},
+    "sqlite": {"joined": "SetEraser", "masked": "DirectEraser"},
+}
 
 
 def way_of(project: Project, way: str) -> str:
-    """The class that erases directly, or together with other rows, on the project's engine."""
-    return "DirectEraser" if way == "direct" else JOINED[project.dialect]
+    """The class that erases directly, masks alone, or works together with other rows."""
+    return {"direct": "DirectEraser", **WAYS[project.dialect]}[way]
 
 
 def test_a_night_without_faults(project: Project) -> None:
@@ -42,7 +46,7 @@ def test_a_night_without_faults(project: Project) -> None:
     run = night(project)
     outcome = run.end()
     assert outcome.code == 0, outcome.out + outcome.err
-    assert run.ways() == {"DirectEraser", JOINED[project.dialect]}
+    assert run.ways() == {"DirectEraser", *WAYS[project.dialect].values()}
     assert run.points().count(points.CLOSED) > 10
     shop.agree_at_the_end()
     shop.agree()
@@ -61,16 +65,17 @@ def test_killed_at_a_point(project: Project, point: str) -> None:
     """Killed at any point of the first and of a later batch, the night after ends as without faults."""
     shop = Shop(project)
     kill_at(shop, point, "joined", 1)
+    kill_at(shop, point, "masked", 2)
     kill_at(shop, point, "direct", 3)
     shop.agree()
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("point", points.ALL)
-@pytest.mark.parametrize("way", ["joined", "direct"])
+@pytest.mark.parametrize("way", ["joined", "masked", "direct"])
 @pytest.mark.parametrize("occurrence", [1, 2, 3, 4])
 def test_killed_at_every_point(project: Project, point: str, way: str, occurrence: int) -> None:
-    """The same for both ways of erasing and for more of their batches."""
+    """The same for each way of erasing and for more of their batches."""
     shop = Shop(project)
     kill_at(shop, point, way, occurrence)
     shop.agree()

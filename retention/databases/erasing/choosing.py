@@ -9,6 +9,7 @@ from retention.databases.erasing.bounded_pieces import BoundedPieceEraser
 from retention.databases.erasing.erase import DirectEraser, Eraser
 from retention.databases.erasing.erase_cte import CteEraser
 from retention.databases.erasing.erase_sets import SetEraser
+from retention.databases.erasing.keys_first import KeysFirstEraser
 from retention.databases.erasing.pseudonyms import Pseudonymizing, pseudonyms_in
 from retention.databases.erasing.whole_partitions import PartitionEraser, may_go_whole
 from retention.planning.plan import Action, Plan, Step
@@ -44,8 +45,10 @@ def _plainest(
     if plan.gone_with(step).circles:
         return BoundedPieceEraser(plan, dialect, step, keys=keys, largest=piece)
     restricts = step.action is Action.RESTRICT
-    updates_unseen = step.action is Action.ANONYMIZE and keys and not dialect.returns_updated_rows
-    if not restricts and not portion and not updates_unseen and not reads_other_rows(plan, step):
+    if not restricts and not portion and not reads_other_rows(plan, step):
+        has_keys = keys and bool(plan.schema.tables[step.table].key)
+        if has_keys and step.action is Action.ANONYMIZE and not dialect.returns_updated_rows:
+            return KeysFirstEraser(plan, dialect, step)
         eraser = PartitionEraser if may_go_whole(plan, step) else DirectEraser
         return eraser(plan, dialect, step, keys=keys)
     if dialect.data_modifying_ctes:

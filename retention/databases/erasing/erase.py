@@ -74,13 +74,7 @@ class DirectEraser:
             count = connection.execute(statement).rowcount
         if isinstance(window, PortionWindow):
             window.last = count < window.size
-        counts = {Action.DELETE: taken.erased, Action.REMEMBER: taken.remembered}.get(
-            self.step.action, taken.anonymized
-        )
-        if count:
-            counts[self.table.name] = count
-            taken.due[self.table.name] = count
-        return taken
+        return noted(taken, self.step, count)
 
     def _keys(self, connection: sa.Connection, statement: sa.Delete | sa.Update) -> TakenKeys:
         """Take the rows; the database hands over their keys, all in one value where it can."""
@@ -93,3 +87,14 @@ class DirectEraser:
         columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
         result = connection.execute(statement.returning(*columns))
         return taken_keys(self.table, result.fetchall())
+
+
+def noted(taken: Taken, step: Step, count: int) -> Taken:
+    """So many rows of the step's own table taken, and no others."""
+    counts = {Action.DELETE: taken.erased, Action.REMEMBER: taken.remembered}.get(
+        step.action, taken.anonymized
+    )
+    if count:
+        counts[step.table] = count
+        taken.due[step.table] = count
+    return taken

@@ -14,6 +14,7 @@ from retention.databases.statements.rows import Alive, all_alive
 from retention.planning.masked_columns import ColumnMask
 from retention.planning.paths import Hop, turned
 from retention.planning.plan import Floor, Plan, Step
+from retention.policies.masking.forms import Json, Null, Pseudonym
 
 
 class Masking(Facts):
@@ -106,11 +107,26 @@ class Masking(Facts):
         for mask in masks:
             table = self.plan.schema.tables[mask.table]
             masked = self.masks.masked(row, table, table.columns[mask.column], mask.mask)
-            values[mask.column] = sa.case(
-                (is_true(self.still_to_mask(mask, row)), masked), else_=row.c[mask.column]
+            changes = self._changes(mask, row)
+            values[mask.column] = (
+                masked if changes is None else sa.case((changes, masked), else_=row.c[mask.column])
             )
             values = {**kept_columns(table, row), **values}
         return values
+
+    def _changes(self, mask: ColumnMask, row: Row) -> Truth | None:
+        """TRUE where an UPDATE of the row sets the column's mask; None where it may do so always.
+
+        What is masked already is masked once more: to the same value, and sooner than compared.
+        """
+        if self.protected(mask, row) is not None or self.masked is not None:
+            return is_true(self.still_to_mask(mask, row))
+        match mask.mask:
+            case Null() | Pseudonym():
+                return None
+            case Json():
+                return is_true(self.still_to_mask(mask, row))
+        return row.c[mask.column].is_not(None)
 
 
 def _target(floor: Floor, hops: tuple[Hop, ...]) -> str:
