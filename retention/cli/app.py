@@ -10,13 +10,15 @@ import typer
 from retention.cli import (
     answers,
     backups,
+    check,
     console,
     coverage,
-    deciding,
     forecasts,
     ledger,
     marker,
+    plan,
     restrictions,
+    schedule,
     setting_up,
     statutes,
     subjects,
@@ -31,8 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, deciding, working, statutes, forecasts, answers, coverage, marker):
+for module in (setting_up, check, plan, schedule, working, statutes, forecasts, answers, coverage):
     module.register(app)
+marker.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")
 app.add_typer(restrictions.restriction_app, name="restriction")

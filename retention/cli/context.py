@@ -23,6 +23,12 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", help="The policy file.", envvar="RETENTION_CONFIG")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+RuleOption = Annotated[
+    list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")
+]
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Count what is not due in large tables, too.")
+]
 DEFAULT_CONFIG = Path("policies.toml")
 _TOLD = 12
 

@@ -18,12 +18,12 @@ from retention.cli.context import (
     ConfigOption,
     Context,
     JsonOption,
+    RuleOption,
     instant,
     load,
     load_listed,
     require_listed,
 )
-from retention.cli.deciding import RuleOption
 from retention.cli.requests import known_rules
 from retention.errors import PolicyError, RetentionError, StorageError, UsageError, gravest
 

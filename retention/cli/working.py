@@ -13,14 +13,15 @@ from retention.cli import console
 from retention.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
+    FullOption,
     JsonOption,
+    RuleOption,
     instant,
     listed,
     load,
     now,
     stop_signals,
 )
-from retention.cli.deciding import FullOption, RuleOption
 from retention.cli.requests import request_for
 from retention.errors import UsageError
 

@@ -1,0 +1,78 @@
+"""The dry run of every place a policy names, told as a report tells it. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from retention.databases.statements.explaining import statements_of
+from retention.errors import RetentionError
+from retention.execution.accounts import StepCount
+from retention.execution.limits import Ruling
+from retention.planning.files import FILES
+from retention.reports.report import count_body, floor_bodies
+from retention.scheduler.dry_run import Preview, counts_only
+from retention.scheduler.file_night import file_counts
+from retention.scheduler.lake_night import lake_counts
+from retention.scheduler.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """One place: its rules counted, or the statements of its steps; or the error that stopped it."""
+
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    error_code: int = 0
+
+
+def previews(request: Request, *, sql: bool) -> Iterator[Previewed]:
+    """Every database of the policy, then its rules over files, then its lake tables.
+
+    `sql`: their statements instead of counts; rules over files have none.
+    """
+    for name in request.policy.databases:
+        yield _of_database(request, name, sql)
+    for rule, counted in () if sql else file_counts(request):
+        yield _of_files(rule, counted)
+    for address, found in lake_counts(request):
+        yield _told(request, address, found, sql)
+
+
+def _of_database(request: Request, name: str, sql: bool) -> Previewed:
+    try:
+        found: Preview | RetentionError = counts_only(request, name)
+    except RetentionError as error:
+        found = error
+    return _told(request, name, found, sql)
+
+
+def _of_files(rule: str, found: tuple[StepCount, Ruling] | RetentionError) -> Previewed:
+    if isinstance(found, RetentionError):
+        return _failed(found, f"{rule}: ")
+    return Previewed([_body(FILES, *found)])
+
+
+def _told(request: Request, place: str, found: Preview | RetentionError, sql: bool) -> Previewed:
+    """The counts of one place, and what its floors keep."""
+    if isinstance(found, RetentionError):
+        return _failed(found)
+    if sql:
+        return Previewed(statements=list(statements_of(found.plan)))
+    counted = zip(found.counts, found.rulings, strict=True)
+    bodies = [_body(place, count, ruling) for count, ruling in counted]
+    floors = floor_bodies(found.plan, found.kept)
+    bodies += [body for body in floors if not request.rules or body["rule"] in request.rules]
+    return Previewed(bodies, notes=found.notes)
+
+
+def _failed(error: RetentionError, of: str = "") -> Previewed:
+    return Previewed(notes=[f"{of}{error}"], error_code=error.exit_code)
+
+
+def _body(place: str, count: StepCount, ruling: Ruling) -> dict[str, Any]:
+    """One count, with what its limit would say and how a run would go over the table."""
+    body = count_body(place, count) | {"limit": ruling.refused or None, "portion": ruling.most}
+    return body | {"walk": count.walk.described if count.walk else None}
