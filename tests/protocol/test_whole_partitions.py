@@ -109,6 +109,20 @@ def test_wholly_due_parts_go_at_once_and_the_rest_by_rows(project: Project, rows
     assert counts(project) == left
 
 
+def test_the_plan_says_that_partitions_go_first(project: Project) -> None:
+    """The walk of a table whose parts may go whole names them, and that of one with a trigger not."""
+    visits(project)
+    walk = "key (id, seen_on)"
+    first = f"whole partitions where they may go, then {walk}"
+    assert project.plan("2026-06-01")["visits delete"]["walk"] == first
+    assert f"walks {first}" in project.run("plan", "--sql").out
+    project.sql(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
+        "CREATE TRIGGER t AFTER DELETE ON visits FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    assert project.plan("2026-06-01")["visits delete"]["walk"] == walk
+
+
 def test_a_part_with_one_row_that_stays_goes_by_rows(project: Project) -> None:
     """Held, kept by a floor, or too young: that row stays, the others of its part go."""
     visits(project)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.choosing import reads_other_rows
+from retention.databases.erasing.whole_partitions import may_go_whole
 from retention.databases.erasing.windows import (
     KeyWalker,
     PageWalker,
@@ -29,8 +31,8 @@ def walk_of(connection: sa.Connection, plan: Plan, dialect: Dialect, step: Step,
         most = int(rows * INDEX_SHARE[plan.schema.dialect])
         table = row_of(plan.schema.tables[step.table])
         if connection.execute(found.most(table, most + 1)).scalar_one() <= most:
-            return Walk(f"index on {found.column}", by_clock=True)
-    return Walk(_described(plan.schema, step.table))
+            return Walk(_after_partitions(plan, step, f"index on {found.column}"), by_clock=True)
+    return Walk(_described(plan, step))
 
 
 def walker_for(plan: Plan, dialect: Dialect, step: Step, walk: Walk | None = None) -> Walker:
@@ -64,18 +66,24 @@ def _apart(schema: Schema, name: str) -> tuple[str, ...]:
 def ways_of(plan: Plan, dialect: Dialect, step: Step) -> str:
     """How the table may be walked, for a person reading the statements of a plan."""
     found = clock_range(plan, dialect, step)
-    usual = _described(plan.schema, step.table)
+    usual = _described(plan, step)
     if found is None or not _apart(plan.schema, step.table):
         return usual
     return f"{usual}, or where little is due the index on {found.column}"
 
 
-def _described(schema: Schema, table: str) -> str:
-    found = schema.tables[table]
+def _described(plan: Plan, step: Step) -> str:
+    schema, found = plan.schema, plan.schema.tables[step.table]
     if schema.dialect == "postgresql" and found.kind is not TableKind.PARTITIONED:
         return "heap pages"
     if schema.dialect == "sqlite" and found.row_address:
         return found.row_address
     if not found.key:
-        return "portions" if schema.dialect == "mysql" else "the whole table"
-    return f"key ({', '.join(found.key)})"
+        usual = "portions" if schema.dialect == "mysql" else "the whole table"
+        return _after_partitions(plan, step, usual)
+    return _after_partitions(plan, step, f"key ({', '.join(found.key)})")
+
+
+def _after_partitions(plan: Plan, step: Step, walk: str) -> str:
+    whole = may_go_whole(plan, step) and not reads_other_rows(plan, step)
+    return f"whole partitions where they may go, then {walk}" if whole else walk
