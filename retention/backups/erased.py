@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from retention.backups.copy import Erasure
 from retention.ledger.entry import Entry, Intent, Kind
@@ -18,7 +19,10 @@ _NOT_GONE = frozenset({"due", "restricted", "remembered", "detached"})
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A committed batch that took or masked rows; `at` is when its commit was noted."""
+    """A committed batch that took or masked rows; `at` is when its commit was noted.
+
+    Or one of a retired database that may have been committed; `at` is when that was noted.
+    """
 
     number: int
     at: datetime
@@ -42,8 +46,8 @@ class Batch:
 
 
 def batches(ledger: Ledger, after: int = 0) -> Iterator[Batch]:
-    """Every committed batch whose intent stands after entry `after` and erased something."""
-    for begun, at in committed(ledger, after):
+    """Every batch that may be committed, whose intent stands after entry `after`, and that erased."""
+    for begun, at in chain(committed(ledger, after), _doubtful(ledger, after)):
         batch = Batch(begun.number, at, Intent.from_body(begun.body))
         if batch.intent.action in ERASING and any(rows for _, _, rows in batch.gone()):
             yield batch
@@ -59,6 +63,17 @@ def committed(ledger: Ledger, after: int = 0) -> Iterator[tuple[Entry, datetime]
             continue
         begun = waiting.pop(entry.body.get("intent"), None)
         if begun is not None and entry.kind == Kind.COMMITTED:
+            yield begun, entry.at
+
+
+def _doubtful(ledger: Ledger, after: int) -> Iterator[tuple[Entry, datetime]]:
+    """The intents of retired databases that nobody can settle, and when leave was taken of them."""
+    for entry in ledger.entries(kinds={Kind.RETIRED}):
+        sequence, database_id = entry.body.get("unsettled"), entry.database_id or ""
+        if not isinstance(sequence, int) or ledger.state_of(database_id).open is None:
+            continue
+        begun = ledger.entry_at(database_id, sequence)
+        if begun is not None and begun.number > after:
             yield begun, entry.at
 
 

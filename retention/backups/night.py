@@ -146,7 +146,8 @@ def _newly_opened(
             if after not in lasts:
                 lasts[after] = last_of_each(batches(work.ledger, after))
             last = lasts[after].get(database_id)
-            if last is not None and (not before or last.intent.sequence > before.erasure.sequence):
+            # equal: a batch that was followed in doubt never was committed, and its number came again
+            if last is not None and (not before or last.intent.sequence >= before.erasure.sequence):
                 duty = _obligation(work, place, name, last)
                 yield records.open(duty, work.now())
 

@@ -18,6 +18,7 @@ from retention.cli import (
     marker,
     plan,
     restrictions,
+    retire,
     schedule,
     setting_up,
     statutes,
@@ -33,9 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setting_up, check, plan, schedule, working, statutes, forecasts, answers, coverage):
+_MODULES = (setting_up, retire, check, plan, schedule, working, statutes, forecasts, answers)
+for module in (*_MODULES, coverage, marker):
     module.register(app)
-marker.register(app)
 app.add_typer(subjects.hold_app, name="hold")
 app.add_typer(subjects.event_app, name="event")
 app.add_typer(restrictions.restriction_app, name="restriction")

@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
     CREATED = "created"
     ENROLLED = "enrolled"
+    RETIRED = "retired"
     RUN_STARTED = "run_started"
     INTENT = "intent"
     COMMITTED = "committed"

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from estate import engine_for_test
 from forks import command
 from hypothesis import given
 from hypothesis import strategies as st
 from project import Outcome
 
-from retention.ledger.entry import Kind
+from retention.ledger.entry import Intent, Kind
+from retention.ledger.store import Ledger, open_ledger
 from retention.reports.many import alike, summed
 
 AT = "2026-06-01"
@@ -62,6 +64,11 @@ class Estate:
         """A whole run: its exit code and its object."""
         outcome = self.run("run", "--all", "--json", "--at", AT, *more)
         return outcome.code, json.loads(outcome.out)
+
+
+def ledger_of(estate: Estate) -> Ledger:
+    """The estate's ledger, to read."""
+    return open_ledger(engine_for_test(f"sqlite:///{estate.folder / 'ledger.db'}"))
 
 
 def fill(path: Path, due: int) -> None:
@@ -224,14 +231,9 @@ def test_a_tenant_that_left_the_list_is_said_every_night(tmp_path: Path) -> None
 
 def test_a_tenant_that_left_with_an_open_batch_is_an_error(tmp_path: Path) -> None:
     """Nobody can say whether it committed until the database is there again."""
-    from estate import engine_for_test
-
-    from retention.ledger.entry import Intent
-    from retention.ledger.store import open_ledger
-
     estate = Estate(tmp_path, 2, '{ glob = "tenants/*.db" }')
     estate.run("enroll", "--all")
-    ledger = open_ledger(engine_for_test(f"sqlite:///{tmp_path / 'ledger.db'}"))
+    ledger = ledger_of(estate)
     name, at = next(iter(ledger.databases().items())), next(iter(ledger.entries())).at
     intent = Intent(name[0], 1, "run", "visits", "delete", "visits", (), {}, None, at, at)
     ledger.append_intent(intent, {}, at)
@@ -249,6 +251,108 @@ def test_a_tenant_that_left_with_an_open_batch_is_an_error(tmp_path: Path) -> No
     assert code == 0
     assert any("never committed" in note for note in body["notes"])
     assert list(ledger.entries(kinds={Kind.NOT_COMMITTED}))
+
+
+def leave(estate: Estate, name: str, *more: str) -> Outcome:
+    """Leave is taken of a tenant."""
+    by = ("--by", "Kari Nordmann", "--reason", "contract ended")
+    return estate.run("retire", name, *(more or by))
+
+
+def moved_away(estate: Estate) -> tuple[str, Path, Path]:
+    """A tenant that is not in the list any more: its name, where it was and where it is."""
+    before = {rule["database"] for rule in estate.night()[1]["rules"]}
+    path, away = estate.tenants[0], estate.tenants[0].with_suffix(".away")
+    path.rename(away)
+    (gone,) = before - {rule["database"] for rule in estate.night()[1]["rules"]}
+    return gone, path, away
+
+
+def test_leave_is_taken_of_a_tenant_and_it_is_said_no_more(tmp_path: Path) -> None:
+    """By whom and why is in the ledger; without both, or while it is listed, nothing is written."""
+    estate = Estate(tmp_path, 2, '{ glob = "tenants/*.db" }')
+    estate.run("enroll", "--all")
+    gone, path, away = moved_away(estate)
+    there = estate.night()[1]["rules"][0]["database"]
+    refused = (leave(estate, gone, "--by", "Kari"), leave(estate, there), leave(estate, "shop"))
+    assert [found.code for found in refused] == [2, 2, 2]
+    assert not list(ledger_of(estate).entries(kinds={Kind.RETIRED}))
+    told = leave(estate, gone)
+    assert (told.code, told.err) == (0, "")
+    (entry,) = ledger_of(estate).entries(kinds={Kind.RETIRED})
+    assert f"as entry {entry.number}" in told.out
+    said = {key: entry.body[key] for key in ("name", "by", "reason")}
+    assert said == {"name": gone, "by": "Kari Nordmann", "reason": "contract ended"}
+    assert "was retired on" in leave(estate, gone).err
+    assert gone not in json.dumps(estate.night())
+    for words in (["plan", "--json"], ["check"], ["report", "last"]):
+        found = estate.run(*words)
+        assert gone not in found.out + found.err
+    away.rename(path)
+    assert gone in {rule["database"] for rule in estate.night()[1]["rules"]}
+    path.rename(away)
+    assert any(f"{gone} is no longer in the list" in note for note in estate.night()[1]["notes"])
+
+
+def test_copies_of_a_retired_tenant_are_followed_to_the_last(tmp_path: Path) -> None:
+    """What left it is still in a copy: said until two listings found none, and then no more."""
+    copies = '[backups.b]\ndatabase = "tenants"\nkind = "files"\npath = "copies/*"\nkeep = "5 days"'
+    estate = Estate(tmp_path, 2, '{ glob = "tenants/*.db" }', copies)
+    estate.run("enroll", "--all")
+    (tmp_path / "copies").mkdir()
+    for number, tenant in enumerate(estate.tenants):
+        (tmp_path / "copies" / f"{number}.db").write_bytes(tenant.read_bytes())
+    gone, _, _ = moved_away(estate)
+    assert leave(estate, gone).code == 0
+    _, body = estate.night()
+    assert any(
+        note.startswith(f"{gone} was retired on") and "1 purge of its copies" in note
+        for note in body["notes"]
+    )
+    assert gone in {duty["database"] for found in body["copies"] for duty in found["purges"]}
+    for copy in (tmp_path / "copies").iterdir():
+        copy.write_bytes(estate.tenants[1].read_bytes())
+    for day in (2, 3, 4):
+        code, body = estate.night("--at", f"2026-06-0{day}")
+    assert code == 0
+    assert gone not in json.dumps(body)
+    assert "confirmed" in {
+        entry.body["state"]
+        for entry in ledger_of(estate).entries(kinds={Kind.PURGE_MOVED})
+        if ledger_of(estate).databases()[entry.database_id or ""] == gone
+    }
+
+
+def test_a_retired_tenant_with_an_open_batch_is_followed_as_if_it_committed(tmp_path: Path) -> None:
+    """The run ends with 0 again; what the batch may have erased is looked for in the copies."""
+    copies = '[backups.old]\ndatabase = "tenants"\nkind = "declared"\nkeep = "30 days"'
+    estate = Estate(tmp_path, 2, '{ glob = "tenants/*.db" }', copies)
+    estate.run("enroll", "--all")
+    gone, path, away = moved_away(estate)
+    ledger = ledger_of(estate)
+    (database_id,) = (key for key, name in ledger.databases().items() if name == gone)
+    at, after = next(iter(ledger.entries())).at, ledger.state_of(database_id).last_closed
+    counts = {"due visits": 7, "visits": 7}
+    intent = Intent(
+        database_id, after + 1, "lost", "visits", "delete", "visits", (), counts, None, at, at
+    )
+    ledger.append_intent(intent, {}, at)
+    assert estate.night()[0] == 1
+    told = leave(estate, gone)
+    assert f"whether batch {after + 1} of {gone} was committed is not known" in told.out
+    code, body = estate.night()
+    assert code == 0
+    owed = [duty for found in body["copies"] for duty in found["purges"]]
+    assert "lost" in {duty["run"] for duty in owed if duty["database"] == gone}
+    away.rename(path)
+    code, body = estate.night()
+    assert code == 0
+    assert any("never committed" in note for note in body["notes"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO visits (seen_at) VALUES ('2020-01-01')")
+    _, body = estate.night()
+    owed = [duty for found in body["copies"] for duty in found["purges"]]
+    assert body["run"] in {duty["run"] for duty in owed if duty["database"] == gone}
 
 
 def test_a_plan_over_hundreds_is_one_line_a_rule_with_the_exceptions_named(tmp_path: Path) -> None:
