@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ from retention.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
     Context,
+    JobsOption,
     JsonOption,
     load_listed,
     now,
@@ -24,12 +26,14 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
 
 
-def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def check(
+    jobs: JobsOption = 1, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False
+) -> None:
     """Report all faults of the policy against the real schemas, each with its line and cure."""
     from retention.reports.many import alike
 
     context = _load_or_faults(config, json)
-    problems, unreached = _problems(context)
+    problems, unreached = _problems(context, jobs)
     problems += _file_problems(context)
     problems += _lake_problems(context)
     errors = [problem for problem in problems if problem.severity == "error"]
@@ -76,21 +80,25 @@ def _check_object(file: str, problems: list[Problem]) -> dict[str, object]:
     }
 
 
-def _problems(context: Context) -> tuple[list[Problem], list[RetentionError]]:
+def _problems(context: Context, jobs: int) -> tuple[list[Problem], list[RetentionError]]:
     """What is wrong in any database, and which of many could not be looked at."""
     from retention.policies.tenants import is_member
     from retention.reports.many import gathered
     from retention.scheduler.dry_run import problems_of
+    from retention.scheduler.looking import each_look
+    from retention.scheduler.request import of_one
 
     found: dict[str, tuple[Problem, ...]] = {}
     unreached: list[RetentionError] = []
-    for name in context.policy.databases:
-        try:
-            found[name] = problems_of(context.policy, context.folder, name, now())
-        except RetentionError as error:
-            if not is_member(name):
-                raise
-            unreached.append(error)
+    ones = ((name, of_one(context.policy, name)) for name in context.policy.databases)
+    looks = [(name, partial(problems_of, one, context.folder, name, now())) for name, one in ones]
+    for name, seen in each_look(looks, jobs):
+        if not isinstance(seen, RetentionError):
+            found[name] = seen
+        elif is_member(name):
+            unreached.append(seen)
+        else:
+            raise seen
     return gathered(found), unreached
 
 

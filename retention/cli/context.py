@@ -29,6 +29,9 @@ RuleOption = Annotated[
 FullOption = Annotated[
     bool, typer.Option("--full", help="Count what is not due in large tables, too.")
 ]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", min=1, metavar="N", help="Look at so many databases side by side.")
+]
 DEFAULT_CONFIG = Path("policies.toml")
 _TOLD = 12
 

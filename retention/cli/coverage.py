@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from retention.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
     Context,
+    JobsOption,
     JsonOption,
     load_listed,
     now,
@@ -22,6 +25,7 @@ from retention.errors import PolicyError, RetentionError, StorageError, UsageErr
 if TYPE_CHECKING:
     from retention.answers.coverage import Asked, Survey
     from retention.planning.coverage import Finding
+    from retention.scheduler.looking import Look
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +43,7 @@ def coverage(
     write_baseline: Annotated[
         Path | None, typer.Option("--write-baseline", help="Write the faults here as known.")
     ] = None,
+    jobs: JobsOption = 1,
     json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -53,7 +58,7 @@ def coverage(
         raise UsageError("--baseline and --write-baseline exclude each other; nothing was done")
     known = _read(baseline) if baseline is not None else frozenset()
     asked = Asked(context.policy, context.file, now().replace(microsecond=0), vocabulary(), sample)
-    surveys, notes, codes = _surveys(context, asked)
+    surveys, notes, codes = _surveys(context, asked, jobs)
     faults = [fault for item in surveys for fault in item.coverage.findings()]
     if write_baseline is not None:
         known = frozenset(faults)
@@ -75,38 +80,58 @@ def coverage(
         raise typer.Exit(gravest(codes))
 
 
-def _surveys(context: Context, asked: Asked) -> tuple[list[Survey], list[str], list[int]]:
+def _surveys(
+    context: Context, asked: Asked, jobs: int
+) -> tuple[list[Survey], list[str], list[int]]:
     """Every database of the policy; the faults of the policy in all of them are told at once."""
-    from retention.answers.coverage import as_families, lake_survey, survey
-    from retention.lake.table import LakeTable
+    from retention.answers.coverage import as_families
+    from retention.scheduler.looking import each_look
 
     surveys: list[Survey] = []
     notes: list[str] = []
     codes: list[int] = []
     wrong: list[PolicyError] = []
-    for name in context.policy.databases:
-        try:
-            with opened(context, name) as (database, connection):
-                surveys.append(survey(database, connection, asked))
-            notes += map(str, surveys[-1].unread)
-            codes += [fault.exit_code for fault in surveys[-1].unread]
-        except PolicyError as error:
-            wrong.append(error)
-        except RetentionError as error:
-            notes.append(str(error))
-            codes.append(error.exit_code)
-    for address in context.policy.lake_tables:
-        try:
-            surveys.append(lake_survey(LakeTable(address, context.folder), asked))
-        except PolicyError as error:
-            wrong.append(error)
-        except RetentionError as error:
-            notes.append(str(error))
-            codes.append(error.exit_code)
+    for _, found in each_look(_looks(context, asked), jobs):
+        if isinstance(found, PolicyError):
+            wrong.append(found)
+            continue
+        errors = (found,) if isinstance(found, RetentionError) else found.unread
+        notes += map(str, errors)
+        codes += [error.exit_code for error in errors]
+        if not isinstance(found, RetentionError):
+            surveys.append(found)
     if wrong:
         problems = dict.fromkeys(problem for error in wrong for problem in error.problems)
         raise PolicyError(context.file, tuple(problems))
     return as_families(surveys), notes, codes
+
+
+def _looks(context: Context, asked: Asked) -> list[Look[Survey]]:
+    """At every database, then at every lake table."""
+    from retention.scheduler.request import of_one
+
+    looks: list[Look[Survey]] = []
+    for name in context.policy.databases:
+        policy = of_one(context.policy, name)
+        one = replace(context, policy=policy), replace(asked, policy=policy)
+        looks.append((name, partial(_survey, *one, name)))
+    for address in context.policy.lake_tables:
+        looks.append((address, partial(_lake_survey, context.folder, asked, address)))
+    return looks
+
+
+def _survey(context: Context, asked: Asked, name: str) -> Survey:
+    from retention.answers.coverage import survey
+
+    with opened(context, name) as (database, connection):
+        return survey(database, connection, asked)
+
+
+def _lake_survey(folder: Path, asked: Asked, address: str) -> Survey:
+    from retention.answers.coverage import lake_survey
+    from retention.lake.table import LakeTable
+
+    return lake_survey(LakeTable(address, folder), asked)
 
 
 def _read(path: Path) -> frozenset[Finding]:

@@ -12,6 +12,7 @@ from retention.cli.context import (
     ConfigOption,
     Context,
     FullOption,
+    JobsOption,
     JsonOption,
     RuleOption,
     instant,
@@ -37,13 +38,16 @@ def plan(
     json: JsonOption = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements of each step.")] = False,
     full: FullOption = False,
+    jobs: JobsOption = 1,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
     from retention.scheduler.previews import previews
 
     context = load_listed(config)
-    request = request_for(context, instant(at, context.policy, future=True), rule, full=full)
+    request = request_for(
+        context, instant(at, context.policy, future=True), rule, jobs=jobs, full=full
+    )
     found = []
     for place in previews(request, sql=sql):
         for statement in place.statements:

@@ -77,7 +77,11 @@ def silent_watch() -> Watch:
     """Nobody watches and nothing interrupts: a dry run, or a test."""
     from retention.execution.executor import Watch, unseen
 
-    return Watch(unseen, lambda: False, _never)
+    return Watch(unseen, _going_on, _never)
+
+
+def _going_on() -> bool:
+    return False
 
 
 def _never() -> Interrupted:

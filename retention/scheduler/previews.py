@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from retention.databases.statements.explaining import statements_of
@@ -15,7 +16,8 @@ from retention.reports.report import count_body, floor_bodies
 from retention.scheduler.dry_run import Preview, counts_only
 from retention.scheduler.file_night import file_counts
 from retention.scheduler.lake_night import lake_counts
-from retention.scheduler.request import Request
+from retention.scheduler.looking import each_look
+from retention.scheduler.request import Request, of_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,22 @@ def previews(request: Request, *, sql: bool) -> Iterator[Previewed]:
 
     `sql`: their statements instead of counts; rules over files have none.
     """
-    for name in request.policy.databases:
-        yield _of_database(request, name, sql)
+    policy = request.policy
+    ones = ((name, replace(request, policy=of_one(policy, name))) for name in policy.databases)
+    looks = [(name, partial(_of_database, one, name, sql)) for name, one in ones]
+    for _, found in each_look(looks, request.jobs):
+        yield _failed(found) if isinstance(found, RetentionError) else found
     for rule, counted in () if sql else file_counts(request):
         yield _of_files(rule, counted)
-    for address, found in lake_counts(request):
-        yield _told(request, address, found, sql)
+    for address, of_lake in lake_counts(request):
+        if isinstance(of_lake, RetentionError):
+            yield _failed(of_lake)
+        else:
+            yield _told(request, address, of_lake, sql)
 
 
 def _of_database(request: Request, name: str, sql: bool) -> Previewed:
-    try:
-        found: Preview | RetentionError = counts_only(request, name)
-    except RetentionError as error:
-        found = error
-    return _told(request, name, found, sql)
+    return _told(request, name, counts_only(request, name), sql)
 
 
 def _of_files(rule: str, found: tuple[StepCount, Ruling] | RetentionError) -> Previewed:
@@ -55,10 +59,8 @@ def _of_files(rule: str, found: tuple[StepCount, Ruling] | RetentionError) -> Pr
     return Previewed([_body(FILES, *found)])
 
 
-def _told(request: Request, place: str, found: Preview | RetentionError, sql: bool) -> Previewed:
+def _told(request: Request, place: str, found: Preview, sql: bool) -> Previewed:
     """The counts of one place, and what its floors keep."""
-    if isinstance(found, RetentionError):
-        return _failed(found)
     if sql:
         return Previewed(statements=list(statements_of(found.plan)))
     counted = zip(found.counts, found.rulings, strict=True)

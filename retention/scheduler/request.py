@@ -96,6 +96,12 @@ class Night:
         return gravest([*codes, *(found.exit_code for found in self.copies)])
 
 
+def of_one(policy: Policy, name: str) -> Policy:
+    """The policy with this database only: no worker needs the passwords of the others."""
+    update = {"databases": {name: policy.databases[name]}, "listed": policy.families}
+    return policy.model_copy(update=update)
+
+
 def ledger_of(policy: Policy, folder: Path) -> Ledger:
     """The ledger the policy names; StorageError where `enroll` has not made it yet."""
     return open_ledger(engine_for(policy.ledger.url, "ledger", folder))

@@ -19,7 +19,7 @@ from retention.ledger.keys import same_key
 from retention.ledger.store import Ledger
 from retention.scheduler.lanes import WorkerLost
 from retention.scheduler.one_database import one_database
-from retention.scheduler.request import DatabaseNight, Request, key_folder, ledger_of
+from retention.scheduler.request import DatabaseNight, Request, key_folder, ledger_of, of_one
 from retention.scheduler.workers import Workers, dask, processes
 
 _LOOK = 0.2
@@ -79,7 +79,15 @@ def _side_by_side(
     """Hand out every unit and wait for all; what runs when a signal comes ends between two batches."""
     sent = replace(request, watch=Watch(unseen, workers.told, _never))
     units = [
-        Unit(_of_one(sent, name), run_id, name, chosen, workers.patience, __version__, key)
+        Unit(
+            replace(sent, policy=of_one(sent.policy, name)),
+            run_id,
+            name,
+            chosen,
+            workers.patience,
+            __version__,
+            key,
+        )
         for name in names
     ]
     futures = [workers.executor.submit(carry_out, unit) for unit in units]
@@ -93,13 +101,6 @@ def _side_by_side(
             told = True
     nights = [_outcome(name, found, workers) for name, found in zip(names, futures, strict=True)]
     return [night for night in nights if night is not None]
-
-
-def _of_one(request: Request, name: str) -> Request:
-    """The request with this database only: no worker needs the passwords of the others."""
-    own = {name: request.policy.databases[name]}
-    update = {"databases": own, "listed": request.policy.families}
-    return replace(request, policy=request.policy.model_copy(update=update))
 
 
 def carry_out(unit: Unit) -> DatabaseNight | None:

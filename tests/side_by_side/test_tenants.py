@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from project import Outcome
 from retention.ledger.entry import Intent, Kind
 from retention.ledger.store import Ledger, open_ledger
 from retention.reports.many import alike, summed
+from retention.scheduler.looking import each_look
 
 AT = "2026-06-01"
 POLICY = """
@@ -391,6 +394,37 @@ def test_coverage_and_forecast_speak_of_all_tenants_at_once(tmp_path: Path) -> N
     forecast = estate.run("forecast", "--weeks", "2", "--at", AT)
     assert forecast.code == 0
     assert "10 due now" in forecast.out
+
+
+LOOKS = (
+    ("plan", "--at", AT),
+    ("plan", "--json", "--at", AT),
+    ("plan", "--sql", "--at", AT),
+    ("check",),
+    ("coverage", "--sample"),
+)
+
+
+def test_looking_at_several_tenants_at_a_time_tells_the_same(tmp_path: Path) -> None:
+    """Plan, check and coverage with --jobs: same text, same order, same exit code, errors too."""
+    estate = Estate(tmp_path, 5, '{ glob = "tenants/*.db" }')
+    with closing(sqlite3.connect(estate.tenants[1])) as connection, connection:
+        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)")
+    with closing(sqlite3.connect(estate.tenants[2])) as connection, connection:
+        connection.execute("ALTER TABLE visits RENAME COLUMN seen_at TO looked_at")
+    estate.tenants[3].write_bytes(b"no database")
+    for words in LOOKS:
+        assert estate.run(*words, "--jobs", "3") == estate.run(*words), words
+
+
+def test_a_look_whose_process_dies_is_told_and_the_others_go_on() -> None:
+    """The one it looked at is named with what is to be done; the order stays."""
+    dies = partial(signal.raise_signal, signal.SIGKILL)
+    looks = [("a", partial(str, "1")), ("b", dies), ("c", partial(str, "3"))]
+    found = list(each_look(looks, 2))
+    assert [name for name, _ in found] == ["a", "b", "c"]
+    assert (found[0][1], found[2][1]) == ("1", "3")
+    assert "SIGKILL" in str(found[1][1])
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=12))
