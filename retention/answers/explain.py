@@ -17,12 +17,16 @@ from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.keys import Key, key_of
 from retention.databases.state import has_marker_table, read_marker
+from retention.databases.statements.one_lake_row import OneLakeRow, named_values
 from retention.databases.statements.one_row import OneRow
 from retention.databases.statements.row_keys import typed_key
 from retention.errors import DatabaseFailure, StorageError, UsageError
+from retention.execution.lake import lake_schema_of
+from retention.lake.table import LakeTable
 from retention.ledger.entry import Kind
 from retention.ledger.keys import KeyFolder
 from retention.ledger.store import Ledger
+from retention.planning.lake import lake_plan
 from retention.planning.make import make_plan
 from retention.planning.paths import PathFault, known_table
 from retention.planning.plan import Plan
@@ -50,17 +54,41 @@ def explain(asked: Asked, database: Database, connection: Connection, books: Boo
     plan = make_plan(asked.policy, database.name, schema, asked.as_of)
     ids = _database_ids(database, connection, books.ledger)
     row = OneRow(connection, database.dialect, plan, table, key)
-    teller = RuleTeller(asked, plan, row, _reviews(books.ledger))
     with database_faults("explaining the row", database.name), connection.begin():
         found = _find(row)
-        rules, others = teller.rules() if found else ((), ())
-        notes = _along_notes(plan, row) if found else ()
-    here = Story(
-        database.name,
-        table.name,
+        here = _here(asked, database.name, row, found is not None, books)
+    guarded = plan.guard_of(table.name) is not None
+    wanted = Wanted(
+        ids, table.name, found[0] if found else key_of(table, key), bool(found), None, guarded
+    )
+    return _told(asked, here, books, replace(wanted, guard=found[1]) if found else wanted)
+
+
+def explain_lake_row(asked: Asked, table: LakeTable, books: Books) -> Story:
+    """The story of one row of a lake table, which `asked.key` names as COLUMN=VALUE.
+
+    Raises UsageError where several rows have these values, or none, and the ledger knows of none.
+    """
+    schema = lake_schema_of(table, asked.policy)
+    plan = lake_plan(asked.policy, schema, asked.as_of)
+    columns = schema.tables[table.address]
+    row = OneLakeRow(table.rows, plan, columns, named_values(columns, asked.key))
+    there = row.find() is not None
+    here = _here(asked, table.address, row, there, books)
+    return _told(asked, here, books, Wanted(frozenset({table.id}), table.address, (), there))
+
+
+def _here(asked: Asked, place: str, row: OneRow, there: bool, books: Books) -> Story:
+    """What the place says of the row; the ledger has not been asked yet."""
+    teller = RuleTeller(asked, row.plan, row, _reviews(books.ledger))
+    rules, others = teller.rules() if there else ((), ())
+    notes = _along_notes(row.plan, row) if there else ()
+    return Story(
+        place,
+        row.table.name,
         asked.as_of,
         asked.policy.sha256,
-        "here" if found else "gone",
+        "here" if there else "gone",
         rules,
         others,
         (),
@@ -68,12 +96,12 @@ def explain(asked: Asked, database: Database, connection: Connection, books: Boo
         (*notes, *([books.missing] if books.missing else [])),
         tuple(row.statements),
     )
-    guarded = plan.guard_of(table.name) is not None
-    wanted = Wanted(
-        ids, table.name, found[0] if found else key_of(table, key), bool(found), None, guarded
-    )
-    told = _with_proof(here, books, replace(wanted, guard=found[1]) if found else wanted)
-    return replace(told, copies=_copies(asked, books, told, ids))
+
+
+def _told(asked: Asked, here: Story, books: Books, wanted: Wanted) -> Story:
+    """The whole story: what the ledger proves, and what the copies hold."""
+    told = _with_proof(here, books, wanted)
+    return replace(told, copies=_copies(asked, books, told, wanted.databases))
 
 
 def _copies(asked: Asked, books: Books, told: Story, ids: frozenset[str]) -> tuple[CopyFate, ...]:

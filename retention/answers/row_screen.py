@@ -39,9 +39,9 @@ class Screen:
 
     def explain(self, story: Story) -> str:
         """What `explain` prints."""
+        where = f" in {story.database}" if story.database != story.table else ""
         lines = [
-            f"one row of {story.table} in {story.database}, as of {self._time(story.as_of)} "
-            f"{self.zone.key}",
+            f"one row of {story.table}{where}, as of {self._time(story.as_of)} {self.zone.key}",
             *self._wrapped(f"now: {self._state(story)}", ""),
             *self._wrapped(f"goes: {self._leaving(story)}", ""),
             *self._wrapped(f"last copy: {self._copies(story)}", ""),

@@ -15,12 +15,14 @@ from retention.cli.context import (
     JsonOption,
     instant,
     known_databases,
+    known_lake_table,
     load_listed,
 )
 from retention.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from retention.answers.explain import Books
+    from retention.answers.row_rules import Asked
     from retention.answers.row_story import Story
 
 
@@ -32,7 +34,11 @@ def register(app: typer.Typer) -> None:
 def explain(
     table: Annotated[str, typer.Argument(help="The row's table.")],
     key: Annotated[
-        list[str], typer.Argument(metavar="KEY...", help="The row's key, a value each column.")
+        list[str],
+        typer.Argument(
+            metavar="KEY...",
+            help="The row's key, a value each column; of a lake table COLUMN=VALUE.",
+        ),
     ],
     database: Annotated[
         str | None, typer.Option("--database", help="Which database, where there are several.")
@@ -50,7 +56,7 @@ def explain(
 
     context = load_listed(config)
     as_of = instant(at, context.policy, future=True)
-    story = _story(context, _database(context, database), table, tuple(key), as_of)
+    story = _story(context, database, table, tuple(key), as_of)
     if json:
         found = explain_object(story)
         console.json_object(found | ({"statements": list(story.statements)} if sql else {}))
@@ -63,16 +69,33 @@ def explain(
         console.message(note)
 
 
-def _story(context: Context, name: str, table: str, key: tuple[str, ...], as_of: datetime) -> Story:
+def _story(
+    context: Context, database: str | None, table: str, key: tuple[str, ...], as_of: datetime
+) -> Story:
     from retention.answers.explain import explain as tell
+    from retention.answers.explain import explain_lake_row
+    from retention.cli.forecasts import opened
+    from retention.lake.table import LakeTable
+    from retention.policies.lake_tables import is_lake
+
+    books = _books(context)
+    asked = _asked(context, books, table, key, as_of)
+    if is_lake(table):
+        known_lake_table(context, table)
+        return explain_lake_row(asked, LakeTable(table, context.folder), books)
+    with opened(context, _database(context, database)) as (found, connection):
+        return tell(asked, found, connection, books)
+
+
+def _asked(
+    context: Context, books: Books, table: str, key: tuple[str, ...], as_of: datetime
+) -> Asked:
     from retention.answers.row_rules import Asked
     from retention.answers.row_story import NextRun
-    from retention.connections import engine_for
-    from retention.databases.database import Database
     from retention.scheduler.due import next_due
     from retention.scheduler.timing import decisions
 
-    policy, books = context.policy, _books(context)
+    policy = context.policy
     found = decisions(policy, books.ledger, as_of)
     runs = {rule: NextRun(item.due, item.next_run) for rule, item in found.items()}
 
@@ -82,10 +105,7 @@ def _story(context: Context, name: str, table: str, key: tuple[str, ...], as_of:
             return None
         return next_due(schedule, policy.timezone, moment - timedelta(seconds=1))
 
-    asked = Asked(policy, table, key, as_of, runs, first_run)
-    database = Database(name, engine_for(policy.databases[name].url, name, context.folder))
-    with database.connected(read_only=True) as connection:
-        return tell(asked, database, connection, books)
+    return Asked(policy, table, key, as_of, runs, first_run)
 
 
 def _database(context: Context, name: str | None) -> str:

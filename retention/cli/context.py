@@ -94,6 +94,15 @@ def known_databases(context: Context) -> str:
     return ", ".join(names[:_TOLD]) + rest
 
 
+def known_lake_table(context: Context, address: str) -> None:
+    """Raises UsageError where no rule is over that lake table."""
+    if address not in context.policy.lake_tables:
+        known = ", ".join(context.policy.lake_tables) or "none"
+        raise UsageError(
+            f"no rule is over {address}; the lake tables of the policy: {known}. Nothing was done"
+        )
+
+
 def now() -> datetime:
     """The present instant (UTC): the clock enters here and is handed down."""
     return datetime.now(UTC)

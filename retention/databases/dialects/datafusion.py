@@ -117,6 +117,15 @@ class _Texts(PGCompiler):
         return literal(bindparam.effective_value)
 
 
+class _Shown(_Texts):
+    """For a reader: the values that name a row stay `:key_1`, to be filled in."""
+
+    def visit_bindparam(self, bindparam: Any, *args: Any, **options: Any) -> str:
+        if str(bindparam.key).startswith("key_"):
+            return f":{bindparam.key}"
+        return super().visit_bindparam(bindparam, *args, **options)
+
+
 class _Predicates(_Texts):
     """What `deltalake` reads, and writes down in the table's log."""
 
@@ -139,13 +148,23 @@ class _PredicateRenderer(_Renderer):
     statement_compiler = _Predicates
 
 
+class _ShownRenderer(_Renderer):
+    statement_compiler = _Shown
+
+
 _RENDERER = _Renderer(paramstyle="named")  # type: ignore[no-untyped-call]
+_SHOWN = _ShownRenderer(paramstyle="named")  # type: ignore[no-untyped-call]
 _OF_PREDICATES = _PredicateRenderer(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def text_of(query: sa.ClauseElement) -> str:
     """A query as DataFusion reads it, its values written out."""
     return str(query.compile(dialect=_RENDERER))
+
+
+def shown_text(query: sa.ClauseElement) -> str:
+    """As `text_of`, without the values that name a row."""
+    return str(query.compile(dialect=_SHOWN))
 
 
 def predicate_of(expression: sa.ClauseElement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -34,16 +35,26 @@ class Place:
 
 
 class RowAsking:
-    """Questions about one row under one plan; `statements` are those that were asked."""
+    """Questions about one row under one plan; `statements` are those that were asked.
+
+    Without a `connection` they are asked in the way of a class below.
+    """
 
     def __init__(
-        self, connection: sa.Connection, dialect: Dialect, plan: Plan, table: Table, key: Key
+        self,
+        connection: sa.Connection | None,
+        dialect: Dialect,
+        plan: Plan,
+        table: Table,
+        key: Key | tuple[int | str | date, ...],
     ) -> None:
         self.connection = connection
         self.dialect = dialect
         self.plan = plan
         self.table = table
-        kept = KeptSets(connection, dialect, self._told) if dialect.repeats_sets else None
+        kept = None
+        if connection is not None and dialect.repeats_sets:
+            kept = KeptSets(connection, dialect, self._told)
         self.sets = GoneSets(plan, dialect, kept)
         self.reach = Reach(plan.schema, all_alive)
         self.conditions = ConditionSql(dialect, plan.schema, all_alive)
@@ -163,10 +174,12 @@ class RowAsking:
         return int(self.ask(query)[0][0])
 
     def _told(self, name: str, query: sa.Select[Any]) -> None:
+        assert self.connection is not None
         filled = _text(query, self.connection)
         self.statements.append(f"CREATE TEMP TABLE {name} AS {filled}")
 
     def ask(self, query: sa.Select[Any]) -> Sequence[Any]:
+        assert self.connection is not None
         self.statements.append(_text(query, self.connection))
         return self.connection.execute(query).fetchall()
 
