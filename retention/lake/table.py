@@ -206,5 +206,12 @@ class Faults:
         elif conflict:
             told = "another writer changed the same rows meanwhile; the next run tries again"
         else:
-            told = f"could not be {self.what} ({name})"
+            told = f"could not be {self.what} ({name}){_way_out(self.address)}"
         raise LakeFailure(f"{self.address}: {told}", conflict=conflict) from error
+
+
+def _way_out(address: str) -> str:
+    """What to look at where a table in an object store cannot be read."""
+    if place_of(address)[0] in ("", "file"):
+        return ""
+    return "; see that the store can be reached, and the credentials in the environment"
