@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.datafusion import DataFusion, shown_text, text_of
+from retention.databases.keys import Key
 from retention.databases.statements.one_row import OneRow
-from retention.databases.taking import Key
 from retention.errors import UsageError
 from retention.planning.plan import Plan
 from retention.planning.schema import ColumnKind, Table
