@@ -285,3 +285,41 @@ def test_a_row_that_would_block_its_own_piece_is_warned_of(project: Project, the
     project.night(NIGHT)
     project.night(NIGHT)
     assert contents(project, "people") == {"people": [1, 2] if then == "block" else []}
+
+
+def test_masked_rows_that_a_tree_keeps_from_going_are_counted(project: Project) -> None:
+    """A floor deep in the tree keeps the person, who is anonymized instead: report and ledger say 2."""
+    project.sql(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, mail VARCHAR(40), left_on DATE)",
+        "CREATE TABLE posts (id INTEGER PRIMARY KEY, person_id INTEGER, reply_to INTEGER,"
+        " body VARCHAR(9), sent_on DATE, FOREIGN KEY (person_id) REFERENCES people (id),"
+        " FOREIGN KEY (reply_to) REFERENCES posts (id))",
+        f"INSERT INTO people VALUES (1, 'a', {OLD}), (2, 'b', {OLD}), (3, 'c', {OLD})",
+        f"INSERT INTO posts VALUES (1, 1, NULL, 'x', {NEW}), (2, 2, 1, 'x', {NEW}),"
+        " (3, 3, NULL, 'x', '2001-01-01')",
+    )
+    project.policy(
+        """
+[rules.people]
+table = "people"
+start = "left_on"
+anonymize_after = "1 day"
+delete_after = "1 year"
+anonymize = { mail = "null" }
+[rules.posts]
+table = "posts"
+start = "sent_on"
+keep_at_least = "10 years"
+protects = ["body"]
+[references]
+"posts.person_id" = "delete"
+"posts.reply_to" = "delete"
+"""
+    )
+    project.enroll()
+    outcome = project.run("run", "--all", "--json", "--at", NIGHT)
+    assert project.rows("SELECT id FROM people WHERE mail IS NULL") == [(1,), (2,)]
+    told = {(rule["rule"], rule["action"]): rule["anonymized"] for rule in outcome.json["rules"]}
+    assert told["people", "anonymize"] == 2
+    (committed,) = (it for it in outcome.json["committed"] if it["table"] == "people")
+    assert (committed["anonymized"], committed["erased"]) == (2, 1)

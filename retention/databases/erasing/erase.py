@@ -12,6 +12,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.changing import changed
 from retention.databases.erasing.windows import PortionWindow, Window
 from retention.databases.keys import TakenKeys, key_columns, taken_keys, unpacked
 from retention.databases.sql import row_of
@@ -71,7 +72,7 @@ class DirectEraser:
             taken.note_keys(self.table.name, self._keys(connection, statement))
             count = len(taken.keys.get(self.table.name, ()))
         else:
-            count = connection.execute(statement).rowcount
+            count = changed(connection, statement)
         if isinstance(window, PortionWindow):
             window.last = count < window.size
         return noted(taken, self.step, count)

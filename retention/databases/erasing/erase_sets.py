@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.changing import changed
 from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.file_sets import note_files
 from retention.databases.erasing.joining import at_address, joined_along, same_key
@@ -198,7 +199,7 @@ class SetEraser:
                 condition = sa.and_(condition, sa.not_(goes))
             values = kept_columns(table, row)
             values |= {name: detached(reference) for name in reference.columns}
-            count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
+            count = changed(connection, sa.update(row).where(condition).values(values))
             if count:
                 taken.detached[table.name] = taken.detached.get(table.name, 0) + count
 
@@ -258,7 +259,7 @@ class SetEraser:
                 statement = sa.delete(row).where(same)
             else:
                 statement = sa.delete(row).where(self._set_down(name, row))
-            count = connection.execute(statement).rowcount
+            count = changed(connection, statement)
             if count:
                 taken.erased[name] = count
 
@@ -269,12 +270,12 @@ class SetEraser:
         if step.moves:
             columns = (row.c[name] for name in moved_columns(self.table))
             connection.execute(into(self.plan, step, sa.select(*columns).where(here)))
-            count = connection.execute(sa.delete(row).where(here)).rowcount
+            count = changed(connection, sa.delete(row).where(here))
         elif values := values_of(step):
             values = {**kept_columns(self.table, row), **values}
-            count = connection.execute(sa.update(row).where(here).values(values)).rowcount
+            count = changed(connection, sa.update(row).where(here).values(values))
         else:
-            count = connection.execute(entries_for(self.plan, self.dialect, step, doomed)).rowcount
+            count = changed(connection, entries_for(self.plan, self.dialect, step, doomed))
         taken.restricted[step.table] = count
 
     def _mask(self, connection: sa.Connection, taken: Taken) -> None:
@@ -297,7 +298,7 @@ class SetEraser:
         taken: Taken,
     ) -> None:
         values, name = self.predicates.new_values(masks, row), masks[0].table
-        count = connection.execute(sa.update(row).where(condition).values(values)).rowcount
+        count = changed(connection, sa.update(row).where(condition).values(values))
         if count:
             taken.anonymized[name] = taken.anonymized.get(name, 0) + count
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.changing import changed
 from retention.databases.erasing.erase import DirectEraser, noted
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.windows import Window
@@ -49,7 +50,7 @@ class KeysFirstEraser:
         taken = Taken()
         if not keys:
             return taken
-        count = connection.execute(self.plain.statement(window)).rowcount
+        count = changed(connection, self.plain.statement(window))
         if count != len(keys):
             self._disturbed = True
             raise DatabaseFailure(

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from retention.databases.erasing.changing import changed
 from retention.databases.sql import row_of
 from retention.planning.schema import Table
 
@@ -54,6 +55,4 @@ def fill(
     connection: sa.Connection, into: sa.TableClause, columns: Sequence[str], rows: sa.Select[Any]
 ) -> int:
     """Add these rows to a temporary table; how many they were."""
-    statement = sa.insert(into).from_select(list(columns), rows)
-    counted: dict[str, Any] = {"preserve_rowcount": True}
-    return connection.execute(statement, execution_options=counted).rowcount
+    return changed(connection, sa.insert(into).from_select(list(columns), rows))

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.changing import changed
 from retention.databases.keys import key_columns, taken_keys
 from retention.databases.sql import Row, Truth, row_of
 from retention.databases.statements.unused import Leaving, within
@@ -78,7 +79,7 @@ class UnusedSets:
                 if rows:
                     taken.note_keys(name, taken_keys(table, rows))
             row = row_of(table)
-            count = connection.execute(sa.delete(row).where(self._unused(table, row))).rowcount
+            count = changed(connection, sa.delete(row).where(self._unused(table, row)))
             if count:
                 taken.erased[name] = taken.erased.get(name, 0) + count
 
