@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from retention.databases.database import Connection, Database
@@ -9,22 +10,20 @@ from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
 from retention.databases.statements.clock_ranges import clock_range
 from retention.databases.statements.counting import (
-    Outcomes,
     any_running,
     count_also,
     count_early,
-    count_kept,
-    count_outcomes,
     count_up_to,
 )
 from retention.databases.statements.counting_files import count_files
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.kept_sets import gone_sets
 from retention.databases.statements.pieces import largest_piece
+from retention.databases.statements.table_scan import Outcomes, TableScan
 from retention.databases.statistics import rows_about
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.execution.limits import rows_wanted
-from retention.planning.plan import Plan
+from retention.planning.plan import Floor, Plan
 
 MOST_COUNTED = 1_000_000
 """Rows of a table up to which those that are not due are counted, too, unless all are asked for."""
@@ -43,36 +42,68 @@ def preview(
     What is due is always counted. `full`: so is, in tables however large, what is not. `files`:
     so are those that rows on their way out name, which a run need not know.
     """
-    names = dict.fromkeys(step.table for step in plan.steps)
+    return preview_with_floors(database, connection, plan, (), full=full, files=files)[0]
+
+
+def preview_with_floors(
+    database: Database,
+    connection: Connection,
+    plan: Plan,
+    floors: Sequence[Floor],
+    *,
+    full: bool = False,
+    files: bool = False,
+) -> tuple[list[StepCount], dict[str, int]]:
+    """As `preview`; and for each rule of `floors` the rows it keeps, by the same scans."""
+    names = dict.fromkeys([*(it.table for it in plan.steps), *(it.table for it in floors)])
     counting = database_faults("counting", database.name)
     with counting, connection.begin(), gone_sets(connection, plan, database.dialect) as sets:
-        tallies = {name: _tally(connection, sets, name, full=full) for name in names}
-        return [
+        tallies = {
+            name: _tally(connection, sets, name, [it for it in floors if it.table == name], full)
+            for name in names
+        }
+        counts = [
             _count(connection, sets, index, tallies[step.table], files=files)
             for index, step in enumerate(plan.steps)
         ]
+    kept: dict[str, int] = {}
+    for tally in tallies.values():
+        for rule, rows in tally.kept:
+            kept[rule] = kept.get(rule, 0) + rows
+    return counts, kept
 
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """Of one table the outcomes under each step, and its rows: counted, or `about` so many."""
+    """Of one table the outcomes under each step, its rows: counted, or `about` so many; floors."""
 
     outcomes: dict[int, Outcomes]
+    kept: list[tuple[str, int]]
     rows: int
     about: int | None = None
 
 
-def _tally(connection: Connection, sets: GoneSets, table: str, *, full: bool) -> _Tally:
+def _tally(
+    connection: Connection, sets: GoneSets, table: str, floors: list[Floor], full: bool
+) -> _Tally:
     plan = sets.plan
     steps = {index: step for index, step in enumerate(plan.steps) if step.table == table}
     found = {index: clock_range(plan, sets.dialect, step) for index, step in steps.items()}
     ranges = {index: early for index, early in found.items() if early is not None}
+    early, about = None, None
     # without an index on every clock the table is scanned anyway, and one scan sorts all its rows
-    if not full and len(ranges) == len(steps):
+    if steps and not full and len(ranges) == len(steps):
         about = rows_about(connection, plan.schema.tables[table])
         if about is not None and about > MOST_COUNTED:
-            return _Tally(count_early(connection, sets, table, ranges), 0, about)
-    return _Tally(*count_outcomes(connection, sets, table, list(steps)))
+            early = count_early(connection, sets, table, ranges)
+            if not floors:
+                return _Tally(early, [], 0, about)
+    scan = TableScan(sets, table, list(steps) if early is None else (), floors)
+    scanned = scan.scanned(connection)
+    kept = list(zip((floor.rule for floor in floors), scanned.kept, strict=True))
+    if early is not None:
+        return _Tally(early, kept, 0, about)
+    return _Tally(scanned.outcomes, kept, scanned.rows)
 
 
 def _count(
@@ -99,9 +130,7 @@ def _enough(connection: Connection, sets: GoneSets, index: int, count: StepCount
     return replace(count, rows=rows, running=int(other))
 
 
-def kept_by_floors(database: Database, connection: Connection, plan: Plan) -> dict[str, int]:
-    """For each rule that does nothing but keep, the rows it keeps now."""
+def keeping_only(plan: Plan) -> list[Floor]:
+    """The floors of rules that do nothing but keep."""
     acting = {step.rule for step in plan.steps}
-    keeping = dict.fromkeys(floor.rule for floor in plan.floors if floor.rule not in acting)
-    with database_faults("counting", database.name), connection.begin():
-        return {rule: count_kept(connection, plan, database.dialect, rule) for rule in keeping}
+    return [floor for floor in plan.floors if floor.rule not in acting]

@@ -16,7 +16,7 @@ from retention.databases.indexing import missing_indexes
 from retention.errors import Problem, StorageError
 from retention.execution.accounts import StepCount
 from retention.execution.limits import Ruling, rule_on
-from retention.execution.preview import kept_by_floors, preview
+from retention.execution.preview import keeping_only, preview_with_floors
 from retention.planning.guards import missing_guards
 from retention.planning.make import make_plan, plan_and_problems, problems_of_faults
 from retention.planning.plan import Plan
@@ -45,9 +45,13 @@ def counts_only(request: Request, name: str) -> Preview:
         notes = [] if schema.enrolled else [_not_enrolled(name)]
         if request.rules:
             plan = plan.without(set(request.policy.rules) - request.rules)
-        counts = preview(database, connection, plan, files=True, full=request.full)
+        floors = keeping_only(plan)
+        if request.rules:
+            floors = [floor for floor in floors if floor.rule in request.rules]
+        counts, kept = preview_with_floors(
+            database, connection, plan, floors, files=True, full=request.full
+        )
         rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
-        kept = kept_by_floors(database, connection, plan)
         return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import servers
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from project import HEAD, Project
 from test_walks import RULE, SUITE, Logs, place
 
-from retention.databases.statements import row_ranges
 from retention.databases.statistics import rows_about
 from retention.execution import preview as previewing
 from retention.execution.accounts import StepCount
@@ -148,36 +145,3 @@ def test_screens_and_reports_name_what_was_not_counted(tmp_path: Path) -> None:
     assert said in printed("report", "last")
     logs.project.run("report", "last", "--html", str(tmp_path / "report.html"))
     assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "ids",
-    [
-        range(1, 41),
-        range(-20, 20),
-        [number * 10**15 for number in range(-20, 20)],
-        [*range(1, 30), 2**63 - 2, 2**63 - 1],
-        [-(2**63), 7, 2**63 - 1],
-        [],
-    ],
-    ids=["close", "below zero", "far apart", "a cluster and the end", "both ends", "none"],
-)
-def test_rows_are_counted_range_by_range_wherever_their_numbers_lie(
-    tmp_path: Path, ids: Sequence[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On SQLite no row is counted twice or left out, however the numbers of rows are spread."""
-    monkeypatch.setattr(row_ranges, "ROWS", 4)
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'some.db'}")
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE t (id INTEGER PRIMARY KEY, old INTEGER)")
-        for number in ids:
-            connection.exec_driver_sql("INSERT INTO t VALUES (?, ?)", (number, number % 3))
-        row = sa.table("t", sa.column("id"), sa.column("old"))
-        query = sa.select(row.c.old, sa.func.count()).group_by(row.c.old)
-        query = query.where(row_ranges.RowRange("id").holds(row))
-        found = list(row_ranges.counted_by_ranges(connection, row, "id", query))
-    counted: Counter[int] = Counter()
-    for old, count in found:
-        counted[old] += count
-    assert counted == Counter(number % 3 for number in ids)
-    assert len(found) > 3 or len(ids) < 10

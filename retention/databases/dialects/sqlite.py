@@ -20,13 +20,19 @@ _WITH_COLON = """(CASE
  THEN substr({0}, 1, length({0}) - 2) || ':' || substr({0}, -2)
  WHEN {0} GLOB '*:*[-+][0-9][0-9]' THEN {0} || ':00' ELSE {0} END)"""
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
-# what most programs store, and where no offset can hide; all else takes the longer way. The digits are
-# for `date()` to see, which is much quicker than a pattern of classes
+# what programs store where no offset can hide; all else takes the longer way. The digits are for
+# `date()` to see, which is much quicker than a pattern of classes
 _SECOND = "????-??-??[ T]??:??:??"
 _USUAL = f"""{{0}} GLOB '{_SECOND}' OR {{0}} GLOB '{_SECOND}.[0-9][0-9][0-9][0-9][0-9][0-9]'"""
-_VALID = f"""(CASE WHEN {_USUAL} THEN date(substr({{0}}, 1, 19), '+0 days') IS substr({{0}}, 1, 10)
- ELSE {{0}} GLOB '{_DAY}*' AND date(substr({{0}}, 1, 10), '+0 days') = substr({{0}}, 1, 10)
- AND (length({{0}}) = 10 OR {{0}} GLOB '??????????[ T][0-9][0-9]:[0-9][0-9]*')
+# what most programs store is what SQLite writes itself: one call tells, however the text was made.
+# Functions stop at a NUL within a text, which the comparison or the count of bytes sees
+_VALID = f"""(CASE
+ WHEN length({{0}}) = 19 AND datetime({{0}}, '+0 days') IS +{{0}} COLLATE BINARY THEN 1
+ WHEN length({{0}}) = 10 THEN date({{0}}, '+0 days') IS +{{0}} COLLATE BINARY
+ WHEN length(CAST({{0}} AS BLOB)) <> length({{0}}) THEN 0
+ WHEN {_USUAL} THEN date(substr({{0}}, 1, 19), '+0 days') IS substr({{0}}, 1, 10)
+ ELSE {{0}} GLOB '{_DAY}[ T][0-9][0-9]:[0-9][0-9]*'
+ AND date(substr({{0}}, 1, 10), '+0 days') = substr({{0}}, 1, 10)
  AND substr({{0}}, 12, 2) < '24' AND julianday(WHOLE) IS NOT NULL END)"""
 _LESS = f"""(CASE WHEN {{0}} < {{4}} THEN 1 WHEN length({{0}}) = 10 THEN {{0}} < {{1}}
  WHEN {_USUAL} THEN replace({{0}}, 'T', ' ') < {{3}}

@@ -17,7 +17,7 @@ from retention.databases.sql import (
     bind,
     is_true,
 )
-from retention.planning.clocks import UNITS, ClockColumn, ClockForm
+from retention.planning.clocks import TYPED, UNITS, ClockColumn, ClockForm
 from retention.planning.schema import Column, ColumnKind
 from retention.policies.calendar import Cutoff, local_midnight
 
@@ -67,9 +67,10 @@ class ColumnClock:
         conditions = [*self._index_bounds(cutoff), sa.not_(self._too_early())]
         if self.spec.form is ClockForm.TEXT or self.spec.form in UNITS:
             conditions.append(self.readable())
-        elif self.dialect.has_broken_dates:
-            conditions.append(sa.not_(self.dialect.broken_date(self.value)))
         conditions.append(self._less(cutoff))
+        if self.spec.form in TYPED.values() and self.dialect.has_broken_dates:
+            # after the comparison, which is cheap and leaves few
+            conditions.append(sa.not_(self.dialect.broken_date(self.value)))
         conditions += [sa.not_(found) for found in self._declared_missing()]
         return all_of(*conditions)
 

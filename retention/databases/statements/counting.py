@@ -1,4 +1,4 @@
-"""The preview's numbers: a table scanned once for all its steps, or not at all, and what goes along."""
+"""The preview's numbers: what an index finds before a line, and what goes along."""
 
 from __future__ import annotations
 
@@ -7,69 +7,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, bind, is_true, row_of
 from retention.databases.statements.clock_ranges import ClockRange
 from retention.databases.statements.gone import GoneSets
-from retention.databases.statements.predicates import Predicates
-from retention.databases.statements.row_ranges import RowRange, counted_by_ranges
-from retention.planning.plan import Action, Plan
+from retention.databases.statements.table_scan import Outcomes, TableScan
+from retention.planning.plan import Action
 
-Outcomes = dict[str, int]
 _AFTER_THE_LINE = ("running", "not started", "undecidable")
 
 
-def outcome_query(
-    sets: GoneSets,
-    table: str,
-    indexes: Sequence[int],
-    within: ClockRange | RowRange | None = None,
-) -> sa.Select[Any]:
-    """One scan that sorts every row of `table`, or those `within`, under each of these steps."""
+def outcome_query(sets: GoneSets, table: str, indexes: Sequence[int]) -> sa.Select[Any]:
+    """One scan that sorts every row of `table` under each of these steps, in words."""
     plan = sets.plan
     row = row_of(plan.schema.tables[table])
     columns = [
         sets.predicates(index).outcome(plan.steps[index], row).label(f"step_{index}")
         for index in indexes
     ]
-    some = sa.select(*columns).select_from(row)
-    sorted_rows = (some if within is None else some.where(within.holds(row))).subquery("sorted")
+    sorted_rows = sa.select(*columns).select_from(row).subquery("sorted")
     return sa.select(*sorted_rows.c, sa.func.count()).group_by(*sorted_rows.c)
-
-
-def count_outcomes(
-    connection: sa.Connection,
-    sets: GoneSets,
-    table: str,
-    indexes: Sequence[int],
-    within: ClockRange | None = None,
-) -> tuple[dict[int, Outcomes], int]:
-    """For each of these steps (by its place in the plan) the rows of each outcome; and all rows."""
-    outcomes: dict[int, Outcomes] = {index: {} for index in indexes}
-    total = 0
-    for *found, count in _sorted(connection, sets, table, indexes, within):
-        total += count
-        for index, outcome in zip(indexes, found, strict=True):
-            if outcome is not None:
-                outcomes[index][outcome] = outcomes[index].get(outcome, 0) + count
-    return outcomes, total
-
-
-def _sorted(
-    connection: sa.Connection,
-    sets: GoneSets,
-    table: str,
-    indexes: Sequence[int],
-    within: ClockRange | None,
-) -> Iterator[Sequence[Any]]:
-    """Outcomes and counts; SQLite sorts rows in memory to count them, so it is given some at a time."""
-    address = sets.plan.schema.tables[table].row_address
-    if sets.dialect.name != "sqlite" or within is not None or not address:
-        yield from connection.execute(outcome_query(sets, table, indexes, within))
-        return
-    row = row_of(sets.plan.schema.tables[table])
-    query = outcome_query(sets, table, indexes, RowRange(address))
-    yield from counted_by_ranges(connection, row, address, query)
 
 
 def count_early(
@@ -83,7 +39,7 @@ def count_early(
     for clock in {found.clock: None for found in ranges.values()}:
         alike = {index: found for index, found in ranges.items() if found.clock == clock}
         widest = max(alike.values(), key=lambda found: found.line.instant)
-        outcomes |= count_outcomes(connection, sets, table, list(alike), widest)[0]
+        outcomes |= TableScan(sets, table, list(alike), within=widest).scanned(connection).outcomes
     for found in outcomes.values():
         for unknown in _AFTER_THE_LINE:
             found.pop(unknown, None)
@@ -182,18 +138,6 @@ def _counted(connection: sa.Connection, sets: GoneSets, queries: list[sa.Select[
         return [int(connection.execute(query).scalar_one()) for query in queries]
     found = sa.select(*(query.scalar_subquery() for query in queries))
     return [int(count) for count in connection.execute(found).one()]
-
-
-def count_kept(connection: sa.Connection, plan: Plan, dialect: Dialect, rule: str) -> int:
-    """Rows that the floor of `rule` keeps now."""
-    predicates = Predicates(plan, dialect)
-    total = 0
-    for floor in plan.floors:
-        if floor.rule == rule:
-            row = row_of(plan.schema.tables[floor.table])
-            query = _count(row, predicates.holding(floor, row))
-            total += int(connection.execute(query).scalar_one())
-    return total
 
 
 def _count(row: Row, condition: Truth) -> sa.Select[Any]:

@@ -97,11 +97,15 @@ class Facts:
 
     def holding(self, floor: Floor, row: Row) -> Truth:
         """TRUE while the floor keeps the row; a start that is missing or undecidable protects."""
-        selected = self.selected(floor, row)
+        over = self.is_over(floor, row)
+        left = None if over is None else sa.not_(is_true(over))
+        return all_of(self.selected(floor, row), left)
+
+    def is_over(self, floor: Floor, row: Row) -> Truth | None:
+        """TRUE once the floor's time is over for a row that it selects; None where that never is."""
         if floor.clock is None or floor.deadline.forever:
-            return all_of(selected)
-        reached = is_true(self._by_deadline(floor.clock, row, floor.deadline))
-        return all_of(selected, sa.not_(reached))
+            return None
+        return self._by_deadline(floor.clock, row, floor.deadline)
 
     def hold_on(self, table: str, row: Row) -> Truth | None:
         """TRUE while a legal hold lies on the row; None before the database is enrolled."""

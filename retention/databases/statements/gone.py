@@ -6,7 +6,7 @@ however many rules work on one another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -51,24 +51,29 @@ class GoneSets:
     def predicates(self, index: int) -> Outcomes:
         """The decisions of the step at `index`, after the steps before it."""
         if index not in self._predicates:
-            masked = partial(self._masked_before, index)
-            alive, naming = self.alive(index), partial(self._unit_set, index)
-            self._predicates[index] = Outcomes(
-                self.plan, self.dialect, alive, self._taken_by, masked, naming
-            )
+            self._predicates[index] = self._made(index, ())
         return self._predicates[index]
+
+    def apart(self, index: int, masking: Collection[int]) -> Outcomes:
+        """As `predicates`, without the masks of the steps at `masking`: the asker sees to those."""
+        return self._made(index, masking) if masking else self.predicates(index)
+
+    def _made(self, index: int, unasked: Collection[int]) -> Outcomes:
+        masked = partial(self._masked_before, index, unasked)
+        alive, naming = self.alive(index), partial(self._unit_set, index)
+        return Outcomes(self.plan, self.dialect, alive, self._taken_by, masked, naming)
 
     def _unit_set(self, index: int, name: str, table: Table, query: sa.Select[Any]) -> sa.CTE:
         return self._naming(f"{self.prefix}{name}_{index}", table, query)
 
-    def alive(self, index: int) -> Alive:
-        """Leaves out the rows that the steps before `index` take."""
+    def alive(self, index: int, unasked: Collection[int] = ()) -> Alive:
+        """Leaves out the rows that the steps before `index` take; but for those at `unasked`."""
 
         def alive(table: str, row: Row) -> Truth | None:
             gone = [
                 sa.not_(self.among(position, table, row))
                 for position, step in enumerate(self.plan.steps[:index])
-                if table in self.plan.lost_tables(step)
+                if position not in unasked and table in self.plan.lost_tables(step)
             ]
             return all_of(*gone) if gone else None
 
@@ -197,11 +202,13 @@ class GoneSets:
     def _taken_by(self, step: Step, row: Row) -> Truth:
         return self.among(self.plan.steps.index(step), step.table, row)
 
-    def _masked_before(self, index: int, mask: ColumnMask, row: Row) -> Truth:
-        """TRUE where a step before `index` masks this column of the row."""
+    def _masked_before(
+        self, index: int, unasked: Collection[int], mask: ColumnMask, row: Row
+    ) -> Truth:
+        """TRUE where a step before `index`, but for those `unasked`, masks this column of the row."""
         found: list[Truth] = []
         for position, step in enumerate(self.plan.steps[:index]):
-            for group in step.mask_groups:
+            for group in step.mask_groups if position not in unasked else ():
                 columns = {other.column for other in group.masks}
                 if group.table == mask.table and mask.column in columns:
                     found.append(self.masks(position, group, row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -49,6 +49,11 @@ class Masking(Facts):
             if self._covers(floor, mask)
         ]
         return any_of(*found) if found else None
+
+    def floors_over(self, masks: Iterable[ColumnMask]) -> list[Floor]:
+        """The floors that protect a column of theirs."""
+        wanted = list(masks)
+        return [it for it in self.plan.floors if any(self._covers(it, mask) for mask in wanted)]
 
     def _covers(self, floor: Floor, mask: ColumnMask) -> bool:
         if not floor.protects:
