@@ -162,10 +162,11 @@ class _Recounter:
             after = next(reversed(page), None)
             known, narrow = narrow, self._narrow(step, masks)
             few = narrow != known
-        if is_all:
-            # rows that were passed over in the database were looked at, too
-            account.looked = account.looked if total is None else total
-        account.rows = account.looked if is_all else total or self._rows_in(step.table)
+        if total is None and not (is_all and (not narrow or step.table in self.large)):
+            total = self._rows_in(step.table)
+        account.rows = account.looked if total is None else total
+        # rows that were passed over in the database were looked at, too
+        account.looked = account.rows if is_all else account.looked
         return left
 
     def _rows_in(self, table: str) -> int:
@@ -178,10 +179,10 @@ class _Recounter:
         return tuple(kind for kind in kinds if kind is not None)
 
     def _tally(self, table: str, narrow: Narrow) -> tuple[int | None, int]:
-        """The rows of the table, and how many are worth a look; not counted where none are told apart,
-        or where an index leads to the few that are.
+        """The rows of the table, and how many are worth a look; not counted where some always are, or
+        where an index leads to them.
         """
-        if not narrow or table in self.large:
+        if table in self.large or not self.rows.may_be_none(narrow):
             return None, 1 if narrow else PAGE
         with self.rows.snapshot():
             return self.rows.tally(table, narrow)

@@ -25,9 +25,17 @@ class Early:
     def holds(self, dialect: Dialect, row: Row) -> Truth:
         """TRUE for those rows; a NULL is none of them."""
         value = row.c[self.column.path.column]
-        if self.column.form in _NATIVE and not dialect.dates_are_text:
+        if self._is_native(dialect):
             return value < bind(self._line())
         return dialect.ordered_text(dialect.as_text(value)) < bind(self.text)
+
+    def tells_all(self, dialect: Dialect) -> bool:
+        """True where none is left of them once all that was due is gone."""
+        zone = self.column.form is ClockForm.TIMESTAMP and self.column.stored_in != "UTC"
+        return self._is_native(dialect) and not zone
+
+    def _is_native(self, dialect: Dialect) -> bool:
+        return self.column.form in _NATIVE and not dialect.dates_are_text
 
     def _line(self) -> date:
         if self.column.form is ClockForm.DATE:

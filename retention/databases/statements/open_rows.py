@@ -36,6 +36,10 @@ class OpenRows:
         """TRUE for those rows."""
         return any_of(*(_is_open(dialect, row, found) for found in self.columns))
 
+    def tells_all(self, dialect: Dialect) -> bool:
+        """True where none is left of them once all that was due is masked."""
+        return True
+
 
 def _is_open(dialect: Dialect, row: Row, found: Masked) -> Truth:
     value = row.c[found.mask.column]

@@ -88,6 +88,10 @@ class PlainRows:
             return {(first,): tuple(rest) for first, *rest in found}
         return {tuple(line[: len(key)]): tuple(line[len(key) :]) for line in found}
 
+    def may_be_none(self, narrow: Sequence[Early | OpenRows]) -> bool:
+        """True where a run that did its work leaves no row of all the narrow kinds."""
+        return any(kind.tells_all(self.dialect) for kind in narrow)
+
     def tally(self, table: str, narrow: Sequence[Early | OpenRows]) -> tuple[int, int]:
         """How many rows the table has, and how many of them are of all the narrow kinds: one scan."""
         row = self._row(table)
