@@ -144,25 +144,24 @@ class _Recounter:
         """The table page by page, each page in one snapshot; the rows left, added up."""
         left = 0
         own = _own_columns(step)
-        narrow = self._narrow(step, masks)
-        total, worth = self._tally(step.table, narrow)
-        is_all, few = not worth, bool(narrow) and worth < PAGE
+        ways = self._ways(step, masks)
+        total, worth = self._tally(step.table, ways)
+        is_all, few = not worth, worth < PAGE
         after: RowKey | None = None
         while not is_all and account.looked < MOST_ROWS:
             if self.stopping():
                 account.skipped = "stopped by a signal"
                 break
             with self.rows.snapshot():
-                page = self._page(step.table, own, after, narrow, few)
+                page, is_all = self._page(step.table, own, after, ways, few)
                 account.looked += len(page)
                 due = self.judge.due(step, self.judge.page(step.table, own, page))
                 if due:
                     left += look({key for key in due if self.before.was_there(step.table, key)})
-            is_all = len(page) < PAGE
             after = next(reversed(page), None)
-            known, narrow = narrow, self._narrow(step, masks)
-            few = narrow != known
-        if total is None and not (is_all and (not narrow or step.table in self.large)):
+            known, ways = ways, self._ways(step, masks)
+            few = ways != known
+        if total is None and (not is_all or (ways != ((),) and step.table not in self.large)):
             total = self._rows_in(step.table)
         account.rows = account.looked if total is None else total
         # rows that were passed over in the database were looked at, too
@@ -173,29 +172,44 @@ class _Recounter:
         with self.rows.snapshot():
             return self.rows.rows_in(table)
 
-    def _narrow(self, step: Step, masks: Masks | None) -> Narrow:
-        """What rows must be to be worth a look; more of it is known after each page."""
-        kinds = (self.judge.early(step), masks.open_rows() if masks else None)
-        return tuple(kind for kind in kinds if kind is not None)
+    def _ways(self, step: Step, masks: Masks | None) -> tuple[Narrow, ...]:
+        """What rows must be to be worth a look, of one kind or another; each page tells more of it."""
+        early = self.judge.early(step)
+        alone: Narrow = () if early is None else (early,)
+        open_rows = masks.open_rows() if masks else ()
+        return tuple((*alone, kind) for kind in open_rows) or (alone,)
 
-    def _tally(self, table: str, narrow: Narrow) -> tuple[int | None, int]:
+    def _tally(self, table: str, ways: tuple[Narrow, ...]) -> tuple[int | None, int]:
         """The rows of the table, and how many are worth a look; not counted where some always are, or
         where an index leads to them.
         """
-        if table in self.large or not self.rows.may_be_none(narrow):
-            return None, 1 if narrow else PAGE
+        if len(ways) > 1 or table in self.large or not self.rows.may_be_none(ways[0]):
+            return None, PAGE if ways == ((),) else 1
         with self.rows.snapshot():
-            return self.rows.tally(table, narrow)
+            return self.rows.tally(table, ways[0])
 
     def _page(
-        self, table: str, own: list[str], after: RowKey | None, narrow: Narrow, few: bool
-    ) -> dict[RowKey, Texts]:
-        """The next rows; `few` may be left, so as they lie: by the key is a longer way to them."""
-        if few:
-            page = self.rows.page(table, own, after, narrow, PAGE, False)
-            if len(page) < PAGE:
-                return page
-        return self.rows.page(table, own, after, narrow, PAGE)
+        self, table: str, own: list[str], after: RowKey | None, ways: tuple[Narrow, ...], few: bool
+    ) -> tuple[dict[RowKey, Texts], bool]:
+        """The next rows, and whether they are all that are left."""
+        found = self._as_they_lie(table, own, after, ways) if few else None
+        if found is not None:
+            return found, True
+        every = tuple(kind for kind in ways[0] if len(ways) == 1 or isinstance(kind, Early))
+        page = self.rows.page(table, own, after, every, PAGE)
+        return page, len(page) < PAGE
+
+    def _as_they_lie(
+        self, table: str, own: list[str], after: RowKey | None, ways: tuple[Narrow, ...]
+    ) -> dict[RowKey, Texts] | None:
+        """All to which one of the ways leads, where these are few: the key is a longer way to them."""
+        found: dict[RowKey, Texts] = {}
+        for way in ways:
+            page = self.rows.page(table, own, after, way, PAGE, False)
+            if len(page) == PAGE:
+                return None
+            found |= page
+        return found
 
     def _left(self, step: Step, account: StepRecount, freed: bool, due: Keys) -> int:
         """Rows that are due must be stopped by something; how many are not."""

@@ -383,3 +383,47 @@ def test_after_a_right_night_no_row_is_read(
     assert (findings(found), step.looked, step.stopped) == (set(), 42, 2)
     assert read[-1] == 2
     assert sum(read) <= 42
+
+
+@pytest.mark.parametrize("size", [3, 5_000])
+def test_unmasked_child_rows_are_found_whatever_their_owner_holds(
+    people: Project, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies in rows that stay: of owners wholly masked, half masked, young, excepted and held."""
+    monkeypatch.setattr(recounting, "PAGE", size)
+    people.sql(
+        "create table letters (id integer primary key, person integer, body varchar(60),"
+        " note varchar(60))",
+        *(
+            f"insert into letters values ({100 * copy + key}, {key}, 'Dear Kari', 'sent')"
+            for key in (*range(1, 40), 90, 91, 92)
+            for copy in (1, 2)
+        ),
+        "insert into letters values (1, null, 'Dear all', 'sent')",
+    )
+    people.policy(
+        f"""{PEOPLE}"letters.body" = {{ text = "[erased]" }}
+"letters.note" = "null"
+[references]
+"letters.person" = {{ to = "people.id", then = "leave" }}
+"""
+    )
+
+    def meanwhile(*arguments: Any) -> None:
+        execute(*arguments)
+        people.sql(
+            "update letters set body = 'Dear Kari' where id = 105",
+            "update letters set body = '[ERASED]', note = 'sent' where id in (106, 206, 107)",
+            "update letters set note = '' where id = 208",
+            "update people set name = 'Kari' where id in (7, 9)",
+        )
+
+    monkeypatch.setattr(nights, "execute", meanwhile)
+    found = night(people)
+    assert findings(found) == {
+        ("unmasked", "people", "letters", "body", 4),
+        ("unmasked", "people", "letters", "note", 4),
+        ("unmasked", "people", "people", "name", 2),
+    }
+    (step,) = recount_of(found).steps
+    assert (step.looked, step.rows, step.stopped) == (42, 42, 2)

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, any_of, bind, bind_all, is_true
 from retention.planning.masked_columns import ColumnMask
+from retention.planning.paths import Hop
 from retention.policies.masking import KeepLast, Prefix, Template
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A masked column of the row itself, and texts that its mask is known to leave there."""
+    """A masked column, and texts that its mask is known to leave there."""
 
     mask: ColumnMask
     texts: tuple[str, ...] = ()
@@ -28,9 +29,12 @@ class Masked:
 
 @dataclass(frozen=True, slots=True)
 class OpenRows:
-    """Rows in which one of the columns is neither NULL nor plainly what its mask leaves."""
+    """Rows at the end of `hops` (none: the rows themselves) in which one of the columns is neither
+    NULL nor plainly what its mask leaves.
+    """
 
     columns: tuple[Masked, ...]
+    hops: tuple[Hop, ...] = ()
 
     def holds(self, dialect: Dialect, row: Row) -> Truth:
         """TRUE for those rows."""

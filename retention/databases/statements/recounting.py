@@ -81,7 +81,14 @@ class PlainRows:
         keys = [row.c[name] for name in key]
         query = sa.select(*keys, *(self._text(row, name) for name in names))
         query = query if after is None else query.where(beyond(row, key, after))
-        query = query.where(*(kind.holds(self.dialect, row) for kind in narrow))
+        source: Any = row
+        for kind in narrow:
+            here = row
+            if isinstance(kind, OpenRows) and kind.hops:
+                source, here = self._walked(row, kind.hops, outer=False)
+                query = query.distinct()
+            query = query.where(kind.holds(self.dialect, here))
+        query = query.select_from(source)
         query = query.order_by(*keys) if ordered else query
         found = self.connection.execute(query.limit(size)).all()
         if len(key) == 1:

@@ -45,11 +45,20 @@ class Masks:
         for (table, column), keys in self.left.items():
             yield Finding(Fault.UNMASKED, table, len(keys), self.step.rule, column)
 
-    def open_rows(self) -> OpenRows | None:
-        """What rows have in common that may not be masked; None where the rows alone do not tell."""
-        if any(mask.hops for mask in self.read):
-            return None
-        return OpenRows(tuple(Masked(it, tuple(sorted(self._texts[it]))) for it in self.read))
+    def open_rows(self) -> tuple[OpenRows, ...]:
+        """Ways to rows of which something may not be masked; none where these do not lead to all.
+
+        What is shared with other rows is masked with the last that uses it, and told from no row alone.
+        """
+        ways = dict.fromkeys(((), *(mask.hops for mask in self.read)))
+        if any(not hop.down for hops in ways for hop in hops):
+            return ()
+        return tuple(OpenRows(tuple(self._masked(hops)), hops) for hops in ways)
+
+    def _masked(self, hops: tuple[Hop, ...]) -> Iterator[Masked]:
+        for mask in self.read:
+            if mask.hops == hops:
+                yield Masked(mask, tuple(sorted(self._texts[mask])))
 
     def look(self, account: StepRecount, freed: bool, due: Keys) -> int:
         """Rows that are due must be masked, stopped, or about to be deleted instead."""
