@@ -175,9 +175,8 @@ class _Recounter:
     def _ways(self, step: Step, masks: Masks | None) -> tuple[Narrow, ...]:
         """What rows must be to be worth a look, of one kind or another; each page tells more of it."""
         early = self.judge.early(step)
-        alone: Narrow = () if early is None else (early,)
         open_rows = masks.open_rows() if masks else ()
-        return tuple((*alone, kind) for kind in open_rows) or (alone,)
+        return tuple((*early, kind) for kind in open_rows) or (early,)
 
     def _tally(self, table: str, ways: tuple[Narrow, ...]) -> tuple[int | None, int]:
         """The rows of the table, and how many are worth a look; not counted where some always are, or

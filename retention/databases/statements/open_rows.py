@@ -67,8 +67,7 @@ def _left(dialect: Dialect, row: Row, found: Masked) -> Iterator[Truth]:
 def _filled(dialect: Dialect, row: Row, parts: tuple[tuple[bool, str], ...]) -> Expression:
     """The template's text for the row; unknown where one of its columns is NULL."""
     texts = [dialect.as_text(row.c[part]) if column else bind(part) for column, part in parts]
-    filled = reduce(lambda left, right: left.concat(right), texts)
-    return dialect.to_the_letter(filled) if len(texts) > 1 else filled
+    return dialect.to_the_letter(reduce(lambda left, right: left.concat(right), texts))
 
 
 def _bytes(dialect: Dialect, text: Expression) -> Expression:

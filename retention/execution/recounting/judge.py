@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -14,6 +14,7 @@ from retention.execution.recounting.below import kept_by_rows_below, parents_bel
 from retention.execution.recounting.protected import protected_from_deletion, protecting
 from retention.execution.recounting.times import (
     DueDates,
+    Line,
     Readings,
     Start,
     counted,
@@ -21,7 +22,7 @@ from retention.execution.recounting.times import (
     start_of,
 )
 from retention.execution.recounting.units import referred_from_outside, sharing
-from retention.planning.clocks import UNITS, Clock, ClockColumn
+from retention.planning.clocks import UNITS, Choice, Clock, ClockColumn
 from retention.planning.deadlines import Deadline
 from retention.planning.owned_files import OwnedFile
 from retention.planning.paths import ColumnPath
@@ -70,16 +71,17 @@ class Judge:
             due = self._by_age(step, keys)
         return self._selected(step, due)
 
-    def early(self, step: Step) -> Early | None:
-        """What the rows that may be due have in common; None where not one column alone decides."""
-        alone = None if step.clock is None else _own_column(step.clock)
-        deadlines = (step.early, step.early_when, step.when)
-        if alone is None or alone.form in UNITS or deadlines != (None, None, None):
-            return None
-        if step.deadline is None or step.deadline.by is not None:
-            return None
+    def early(self, step: Step) -> tuple[Early, ...]:
+        """What the rows that may be due have in common: each of these. None where not one date alone
+        decides, or it lies in other rows.
+        """
+        clock, deadline = step.clock, step.deadline
+        if clock is None or deadline is None or deadline.by is not None:
+            return ()
+        if (step.early, step.early_when, step.when) != (None, None, None):
+            return ()
         line = self._terms_of(step.rule, _name_of(step))[0][1].surely_running
-        return None if line is None else Early(alone, line.day, line.instant, line.text)
+        return () if line is None else tuple(_before(clock, line))
 
     def stopped(self, step: Step, keys: Keys) -> Keys:
         """The rows that are kept, held, blocked or excepted from the step, or wait for their unit."""
@@ -313,3 +315,19 @@ def _own_column(clock: Clock) -> ClockColumn | None:
     """The column of the row itself that is all the clock reads; None where it reads more."""
     plain = len(clock.columns) == 1 and clock.is_own and not clock.requires and not clock.purposes
     return clock.columns[0] if plain else None
+
+
+def _before(clock: Clock, line: Line) -> Iterator[Early]:
+    """What must be true of a row so that it may be due."""
+    early = partial(Early, day=line.day, instant=line.instant, text=line.text)
+    plain = [it for it in clock.columns if _is_plain(it)]
+    if len(plain) == len(clock.columns):
+        yield early(clock.columns)
+    if clock.choice is Choice.LATEST and len(clock.columns) > 1:
+        # a column that says "no date" in its own way is passed over, whatever it sorts like
+        yield from (early((column,), or_null=True) for column in plain if not column.missing)
+
+
+def _is_plain(column: ClockColumn) -> bool:
+    """True for a date of the row itself that sorts as its column does."""
+    return column.path.is_own and column.event is None and column.form not in UNITS
