@@ -58,7 +58,8 @@ class Masks:
     def _masked(self, hops: tuple[Hop, ...]) -> Iterator[Masked]:
         for mask in self.read:
             if mask.hops == hops:
-                yield Masked(mask, tuple(sorted(self._texts[mask])))
+                column = self.plan.schema.tables[mask.table].columns[mask.column]
+                yield Masked(mask, column.kind, tuple(sorted(self._texts[mask])))
 
     def look(self, account: StepRecount, freed: bool, due: Keys) -> int:
         """Rows that are due must be masked, stopped, or about to be deleted instead."""
