@@ -194,8 +194,10 @@ class _Recounter:
         found = self._as_they_lie(table, own, after, ways) if few else None
         if found is not None:
             return found, True
-        every = tuple(kind for kind in ways[0] if len(ways) == 1 or isinstance(kind, Early))
-        page = self.rows.page(table, own, after, every, PAGE)
+        # a join for each page would read as much as all pages without it
+        every = (kind for kind in ways[0] if len(ways) == 1 or isinstance(kind, Early))
+        alone = tuple(kind for kind in every if not kind.hops)
+        page = self.rows.page(table, own, after, alone, PAGE)
         return page, len(page) < PAGE
 
     def _as_they_lie(

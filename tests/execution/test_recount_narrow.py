@@ -342,6 +342,40 @@ def test_clocks_of_several_dates_lead_to_all_that_are_due(
     assert passing_over == findings(night(project)) != set()
 
 
+@pytest.mark.parametrize("more", ["", 'requires = ["seen_at"]\n'])
+def test_a_clock_in_the_row_referred_to_leads_to_all_that_are_due(
+    project: Project, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letters of people who left, masked behind the run's back or not at all; some belong to nobody."""
+    kind = "datetime" if project.dialect in ("mysql", "sqlite") else "timestamp"
+    project.sql(
+        f"create table owners (id integer primary key, left_at {kind})",
+        f"create table letters (id integer primary key, owner integer, seen_at {kind},"
+        " body varchar(20))",
+        *(f"insert into owners values ({key}, {_quoted(key)})" for key in range(1, 13)),
+        *(
+            f"insert into letters values ({key}, {key % 15}, {_quoted(key // 4)}, 'Dear Kari')"
+            for key in range(1, 91)
+        ),
+        "insert into letters values (100, null, null, 'Dear all')",
+    )
+    rule = f'[rules.letters]\ntable = "letters"\nstart = "owners.left_at"\n{more}'
+    rule += 'anonymize_after = "1 year"\nanonymize = { body = { text = "x" } }\n'
+    leave = '[references]\n"letters.owner" = { to = "owners.id", then = "leave" }\n'
+    project.policy(rule + leave)
+    project.enroll()
+
+    def meanwhile(*arguments: Any) -> None:
+        execute(*arguments)
+        project.sql("update letters set body = 'X' where id > 40")
+
+    monkeypatch.setattr(nights, "execute", meanwhile)
+    passing_over = findings(night(project))
+    project.sql("update letters set body = 'Dear Kari' where id <= 40")
+    monkeypatch.setattr(Judge, "early", lambda *_: ())
+    assert passing_over == findings(night(project)) != set()
+
+
 def _quoted(number: int) -> str:
     found = STAMPS[number % len(STAMPS)]
     return "null" if found is None else f"'{found}'"

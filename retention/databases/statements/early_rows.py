@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, any_of, bind
 from retention.planning.clocks import ClockColumn, ClockForm
+from retention.planning.paths import Hop
 
 _NATIVE = (ClockForm.DATE, ClockForm.TIMESTAMP, ClockForm.TIMESTAMPTZ)
 _WIDEST_OFFSET = timedelta(hours=16)
@@ -19,7 +20,7 @@ _WIDEST_OFFSET = timedelta(hours=16)
 class Early:
     """Rows of which one of the columns lies before a line: a day, an instant, or a day among texts.
 
-    `or_null`: or is NULL.
+    `or_null`: or is NULL. The columns are those of one row: the row itself, or one it refers to.
     """
 
     columns: tuple[ClockColumn, ...]
@@ -28,8 +29,13 @@ class Early:
     text: str
     or_null: bool = False
 
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The way to the row whose columns these are."""
+        return self.columns[0].path.hops
+
     def holds(self, dialect: Dialect, row: Row) -> Truth:
-        """TRUE for those rows."""
+        """TRUE for those rows, where `row` is what the hops lead to."""
         return any_of(*(self._is_before(dialect, row, column) for column in self.columns))
 
     def tells_all(self, dialect: Dialect) -> bool:

@@ -83,10 +83,9 @@ class PlainRows:
         query = query if after is None else query.where(beyond(row, key, after))
         source: Any = row
         for kind in narrow:
-            here = row
-            if isinstance(kind, OpenRows) and kind.hops:
-                source, here = self._walked(row, kind.hops, outer=False)
-                query = query.distinct()
+            source, here = self._walked(row, kind.hops, outer=False, source=source)
+            # one row may lead to many, and is still one of the page
+            query = query.distinct() if kind.hops else query
             query = query.where(kind.holds(self.dialect, here))
         query = query.select_from(source)
         query = query.order_by(*keys) if ordered else query
@@ -96,8 +95,9 @@ class PlainRows:
         return {tuple(line[: len(key)]): tuple(line[len(key) :]) for line in found}
 
     def may_be_none(self, narrow: Sequence[Early | OpenRows]) -> bool:
-        """True where a run that did its work leaves no row of all the narrow kinds."""
-        return any(kind.tells_all(self.dialect) for kind in narrow)
+        """True where a run that did its work leaves no row of all the narrow kinds, told by the row."""
+        alone = not any(kind.hops for kind in narrow)
+        return alone and any(kind.tells_all(self.dialect) for kind in narrow)
 
     def tally(self, table: str, narrow: Sequence[Early | OpenRows]) -> tuple[int, int]:
         """How many rows the table has, and how many of them are of all the narrow kinds: one scan."""
@@ -254,9 +254,11 @@ class PlainRows:
     def _text(self, row: Row, name: str) -> Expression:
         return self.dialect.as_text(row.c[name]).label(None)
 
-    def _walked(self, row: Row, hops: tuple[Hop, ...], *, outer: bool) -> tuple[Any, Row]:
-        """The joins from the row along the hops, and the row at their end."""
-        source: Any = row
+    def _walked(
+        self, row: Row, hops: tuple[Hop, ...], *, outer: bool, source: Any = None
+    ) -> tuple[Any, Row]:
+        """The joins from the row along the hops, after those of `source`, and the row at their end."""
+        source = row if source is None else source
         here: Row = row
         for hop in hops:
             target = row_of(self.schema.tables[hop.target]).alias()

@@ -320,8 +320,9 @@ def _own_column(clock: Clock) -> ClockColumn | None:
 def _before(clock: Clock, line: Line) -> Iterator[Early]:
     """What must be true of a row so that it may be due."""
     early = partial(Early, day=line.day, instant=line.instant, text=line.text)
-    plain = [it for it in clock.columns if _is_plain(it)]
-    if len(plain) == len(clock.columns):
+    plain = [it for it in clock.columns if _is_plain(it) and it.path.is_own]
+    above = len(clock.columns) == 1 and _is_plain(clock.columns[0])
+    if len(plain) == len(clock.columns) or (above and not clock.columns[0].path.reads_children):
         yield early(clock.columns)
     if clock.choice is Choice.LATEST and len(clock.columns) > 1:
         # a column that says "no date" in its own way is passed over, whatever it sorts like
@@ -329,5 +330,5 @@ def _before(clock: Clock, line: Line) -> Iterator[Early]:
 
 
 def _is_plain(column: ClockColumn) -> bool:
-    """True for a date of the row itself that sorts as its column does."""
-    return column.path.is_own and column.event is None and column.form not in UNITS
+    """True for a date that sorts as its column does."""
+    return column.event is None and column.form not in UNITS
