@@ -20,7 +20,7 @@ from retention.cli.context import (
     now,
 )
 from retention.cli.requests import missing_members, request_for
-from retention.errors import GRAVEST_FIRST, gravest
+from retention.errors import GRAVEST_FIRST, UsageError, gravest
 
 if TYPE_CHECKING:
     from retention.scheduler.previews import Previewed
@@ -38,25 +38,46 @@ def plan(
     json: JsonOption = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements of each step.")] = False,
     full: FullOption = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="A first look by statistics; nothing is counted.")
+    ] = False,
     jobs: JobsOption = 1,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """The dry run: how many rows are due under each rule, why, and what goes with them."""
-    from retention.scheduler.previews import previews
+    from retention.scheduler.previews import first_looks, previews
 
+    if estimate and (sql or full):
+        raise UsageError("--estimate counts nothing: leave --sql and --full out. Nothing was done")
     context = load_listed(config)
     request = request_for(
         context, instant(at, context.policy, future=True), rule, jobs=jobs, full=full
     )
     found = []
-    for place in previews(request, sql=sql):
+    for place in first_looks(request) if estimate else previews(request, sql=sql):
         for statement in place.statements:
             console.data(statement)
         found.append(place)
     notes = [note for place in found for note in place.notes] + missing_members(context)
-    if not sql:
-        _print(context, request, [body for place in found for body in place.bodies], notes, json)
+    bodies = [body for place in found for body in place.bodies]
+    if estimate:
+        _print_estimate(context, request, bodies, notes, json)
+    elif not sql:
+        _print(context, request, bodies, notes, json)
     _end(context, found, [] if json else notes)
+
+
+def _print_estimate(
+    context: Context, request: Request, bodies: list[dict[str, Any]], notes: list[str], json: bool
+) -> None:
+    from retention.cli.estimate_text import estimate_text
+    from retention.reports.estimated import estimate_object
+
+    policy, as_of = context.policy, request.as_of
+    if json:
+        console.json_object(estimate_object(as_of, policy.sha256, bodies, notes))
+    else:
+        console.data(estimate_text(bodies, as_of, policy.timezone))
 
 
 def _print(

@@ -38,7 +38,7 @@ def plan_text(
     for body in summed(bodies):
         keeps = body["action"] == "keep"
         lines += [
-            _head(body, f"{body['kept']:,} kept" if keeps else f"{body['due']:,} due{_of(body)}"),
+            headed(body, f"{body['kept']:,} kept" if keeps else f"{body['due']:,} due{_of(body)}"),
             *_counts(body),
             *_also(body, "due"),
         ]
@@ -69,7 +69,7 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
     part = f" over part {body['shard']}" if "shard" in body else ""
     lines = [*wrapped(f"run {body['run']} as of {as_of}{part}", ""), ""]
     for rule in summed(body["rules"]):
-        lines += [_head(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
+        lines += [headed(rule, _done(rule)), *_counts(rule), *_also(rule, "done")]
         lines += [line for key in ("refused", "failed") for line in _stopped(rule, key)]
         lines += [*_of_many(rule), ""]
     for notice in body["notices"]:
@@ -132,7 +132,8 @@ def _stopped(rule: Body, key: str) -> list[str]:
     return wrapped(f"{key.upper()}: {rule[key]}") if rule.get(key) else []
 
 
-def _head(body: Body, numbers: str) -> str:
+def headed(body: Body, numbers: str) -> str:
+    """A rule's first line, its numbers at the right."""
     left = f"{body['rule']}: {body['action']} {body['table']}"
     room = width() - len(left) - len(numbers)
     return f"{left}{' ' * room}{numbers}" if room > 1 else f"{left}\n{_INDENT}{numbers}"

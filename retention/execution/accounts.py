@@ -86,6 +86,20 @@ class StepCount:
         return self.held + self.restricted + self.waiting + sum(named)
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """About so many `rows` of a step's table, `early` of them before its line; or `why_not`.
+
+    Nothing was counted: holds, floors, conditions and references are not in it, so no limit can be
+    asked about it, and no run takes it.
+    """
+
+    step: Step
+    early: int | None = None
+    rows: int | None = None
+    why_not: str = ""
+
+
 @dataclass(slots=True)
 class StepResult:
     """What a run did for one step; `also` counts rows of other tables by (table, action).

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,19 +11,27 @@ from typing import Any
 
 from retention.backups.outlook import Asked, outlooks
 from retention.connections import engine_for
-from retention.databases.database import Database
+from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.indexing import missing_indexes
-from retention.errors import Problem, StorageError
-from retention.execution.accounts import StepCount
+from retention.databases.statement_time import TOOK_TOO_LONG, within_time
+from retention.errors import DatabaseFailure, Problem, StorageError
+from retention.execution.accounts import Estimate, StepCount
+from retention.execution.estimate import estimates
 from retention.execution.limits import Ruling, rule_on
 from retention.execution.preview import keeping_only, preview_with_floors
 from retention.planning.guards import missing_guards
 from retention.planning.make import make_plan, plan_and_problems, problems_of_faults
-from retention.planning.plan import Plan
+from retention.planning.plan import Floor, Plan
 from retention.policies.policy import Policy
 from retention.reports.copies import outlook_body
 from retention.scheduler.request import Request, ledger_of
+
+_TOO_LONG = (
+    "{}: counting took longer than a statement may there, and was stopped; nothing was changed. "
+    "`retention plan --estimate` gives a first look without counting. A longer time is set in the "
+    "URL (PostgreSQL: ?options=-c%20statement_timeout=2h) or for the account"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +47,55 @@ class Preview:
 
 def counts_only(request: Request, name: str) -> Preview:
     """The dry run of one database. Writes nothing; a role that may only read suffices."""
+    with _planned(request, name) as (database, connection, plan):
+        with database_faults("setting up the connection", name), connection.begin():
+            within_time(connection)
+        floors = keeping_only(plan)
+        if request.rules:
+            floors = [floor for floor in floors if floor.rule in request.rules]
+        try:
+            counts, kept = preview_with_floors(
+                database, connection, plan, floors, files=True, full=request.full
+            )
+        except DatabaseFailure as failure:
+            if failure.sqlstate in TOOK_TOO_LONG:
+                raise DatabaseFailure(
+                    _TOO_LONG.format(name), sqlstate=failure.sqlstate
+                ) from failure
+            raise
+        rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
+        return Preview(plan, counts, rulings, kept, _notes(name, plan))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A first look at one database, and the floors of rules of which there is no estimate."""
+
+    found: list[Estimate]
+    keeping: list[Floor]
+    notes: list[str]
+
+
+def estimates_only(request: Request, name: str) -> Estimated:
+    """About what lies before each line of one database, by its statistics: nothing is counted."""
+    with _planned(request, name) as (database, connection, plan):
+        found = estimates(database, connection, plan)
+        return Estimated(found, keeping_only(plan), _notes(name, plan))
+
+
+@contextmanager
+def _planned(request: Request, name: str) -> Iterator[tuple[Database, Connection, Plan]]:
     database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
     with database.connected(read_only=True) as connection:
         schema = database.schema(connection, request.policy)
         plan = make_plan(request.policy, name, schema, request.as_of, request.file)
-        notes = [] if schema.enrolled else [_not_enrolled(name)]
         if request.rules:
             plan = plan.without(set(request.policy.rules) - request.rules)
-        floors = keeping_only(plan)
-        if request.rules:
-            floors = [floor for floor in floors if floor.rule in request.rules]
-        counts, kept = preview_with_floors(
-            database, connection, plan, floors, files=True, full=request.full
-        )
-        rulings = [rule_on(count, request.allowed.get(count.step.rule)) for count in counts]
-        return Preview(plan, counts, rulings, kept, notes + list(plan.warnings))
+        yield database, connection, plan
+
+
+def _notes(name: str, plan: Plan) -> list[str]:
+    return [*([] if plan.schema.enrolled else [_not_enrolled(name)]), *plan.warnings]
 
 
 def copies_then(

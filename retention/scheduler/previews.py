@@ -12,8 +12,10 @@ from retention.errors import RetentionError
 from retention.execution.accounts import StepCount
 from retention.execution.limits import Ruling
 from retention.planning.files import FILES
+from retention.policies.lake_tables import is_lake
+from retention.reports.estimated import estimate_body, keeping_body
 from retention.reports.report import count_body, floor_bodies
-from retention.scheduler.dry_run import Preview, counts_only
+from retention.scheduler.dry_run import Preview, counts_only, estimates_only
 from retention.scheduler.file_night import file_counts
 from retention.scheduler.lake_night import lake_counts
 from retention.scheduler.looking import each_look
@@ -47,6 +49,26 @@ def previews(request: Request, *, sql: bool) -> Iterator[Previewed]:
             yield _failed(of_lake)
         else:
             yield _told(request, address, of_lake, sql)
+
+
+def first_looks(request: Request) -> Iterator[Previewed]:
+    """About what lies before the lines of each database; files and lake tables have no statistics."""
+    policy = request.policy
+    ones = ((name, replace(request, policy=of_one(policy, name))) for name in policy.databases)
+    looks = [(name, partial(_estimated, one, name)) for name, one in ones]
+    for _, found in each_look(looks, request.jobs):
+        yield _failed(found) if isinstance(found, RetentionError) else found
+    for name, rule in policy.rules.items():
+        if (rule.files or is_lake(rule.table)) and (not request.rules or name in request.rules):
+            yield Previewed(notes=[f"{name}: not estimated; `retention plan` counts it"])
+
+
+def _estimated(request: Request, name: str) -> Previewed:
+    looked = estimates_only(request, name)
+    bodies = [estimate_body(name, found) for found in looked.found]
+    bodies += [keeping_body(name, floor) for floor in looked.keeping]
+    chosen = [body for body in bodies if not request.rules or body["rule"] in request.rules]
+    return Previewed(chosen, notes=looked.notes)
 
 
 def _of_database(request: Request, name: str, sql: bool) -> Previewed:

@@ -33,10 +33,21 @@ class ClockRange:
         """TRUE for those rows; plain comparisons with constants."""
         return all_of(*self._bounds(row))
 
+    def reached(self, row: Row) -> Truth:
+        """TRUE for rows that start before the line, and for no others."""
+        return self._value(row).before(self.line)
+
+    @property
+    def is_plain(self) -> bool:
+        """TRUE where comparisons with constants tell the rows."""
+        return bool(self._bounds(sa.table("t", sa.column(self.column))))
+
     def _bounds(self, row: Row) -> list[Truth]:
+        return self._value(row).between(self.line)
+
+    def _value(self, row: Row) -> ColumnClock:
         column = self.plan.schema.tables[self.clock.path.table].columns[self.column]
-        value = ColumnClock(self.dialect, row.c[self.column], column, self.clock)
-        return value.between(self.line)
+        return ColumnClock(self.dialect, row.c[self.column], column, self.clock)
 
     def most(self, row: sa.TableClause, limit: int) -> sa.Select[Any]:
         """How many rows they are, counted up to `limit`."""
@@ -46,15 +57,22 @@ class ClockRange:
 
 def clock_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
     """The range of a step whose one clock column, of the row itself, leads an index; else None."""
+    found = early_range(plan, dialect, step)
+    if found is None or found.column not in plan.schema.tables[step.table].ordered:
+        return None
+    return found
+
+
+def early_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
+    """The range of a step with one clock column, of the row itself, whatever finds it; else None."""
     line, clock = _line(step), step.clock
     if line is None or clock is None or clock.choice is Choice.ALL or len(clock.columns) != 1:
         return None
     (column,) = clock.columns
-    table = plan.schema.tables[step.table]
-    if not column.path.is_own or column.event or column.path.column not in table.ordered:
+    if not column.path.is_own or column.event:
         return None
     found = ClockRange(dialect, column, plan, line)
-    return found if found._bounds(sa.table("t", sa.column(found.column))) else None
+    return found if found.is_plain else None
 
 
 def _line(step: Step) -> Cutoff | None:
