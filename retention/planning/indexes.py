@@ -33,12 +33,12 @@ def unindexed(plan: Plan) -> tuple[Search, ...]:
     """The searches of a plan that read a whole table, each once; those the database makes first."""
     found: dict[tuple[str, frozenset[str]], Search] = {}
     for search in sorted(_searches(plan), key=lambda it: not it.enforced):
-        if not _served(plan.schema.tables[search.table], search):
+        if not is_served(plan.schema.tables[search.table], search):
             found.setdefault((search.table, frozenset(search.columns)), search)
     return tuple(found.values())
 
 
-def _served(table: Table, search: Search) -> bool:
+def is_served(table: Table, search: Search) -> bool:
     """TRUE where an index begins with the columns, or an unique one with some of them suffices."""
     wanted = set(search.columns)
     if not wanted <= set(table.columns):

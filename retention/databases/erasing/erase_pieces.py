@@ -50,6 +50,8 @@ class OwnStops(Predicates):
 class PieceEraser(SetEraser):
     """Takes a row and all that goes with it, down every circle, or nothing, on every engine."""
 
+    in_levels = False
+
     def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
         super().__init__(plan, dialect, step, keys=keys)
         self.along = plan.gone_with(step).taken

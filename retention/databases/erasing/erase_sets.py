@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.alone import decided_alone, is_held
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.file_sets import note_files
-from retention.databases.erasing.joining import at_address, joined_along, same_key
+from retention.databases.erasing.joining import JoinedDelete, at_address, joined_along, same_key
+from retention.databases.erasing.leaves import Leaves, children, leaves_of, sole_reference
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.noting import note_keys
 from retention.databases.erasing.parting import part
@@ -47,8 +49,12 @@ LOCKED = "retention_locked"
 class SetEraser:
     """Keys of doomed rows go into temporary tables once; everything is taken by those.
 
-    On MariaDB the candidates are locked first, and decided again in a new statement.
+    On MariaDB the candidates are locked first, and decided again in a new statement; once is enough
+    where the decision reads nothing but the row, which is locked.
     """
+
+    in_levels = True
+    """Rows go level by level, each table once; not along circles, round by round."""
 
     def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
         self.plan = plan
@@ -58,28 +64,35 @@ class SetEraser:
         self.table = plan.schema.tables[step.table]
         self.predicates = Predicates(plan, dialect)
         self.locks_rows = dialect.locks_rows
-        self.members = self._members()
-        sets = {name: self._temporary(name) for name in plan.taken_tables(step)}
+        self.members = self._members(leaves_of(plan, dialect, step) if self.in_levels else ())
+        sets = {
+            name: self._temporary(name) for name in plan.taken_tables(step) if name in self.members
+        }
+        self.leaves = Leaves(plan, dialect, step, sets, keys=keys)
         self.unused = UnusedSets(plan, dialect, step, sets, self._set_down)
         self.units = None if step.unit is None else UnitSets(plan, dialect, step)
         self._joins = dialect.joins_to_update
+        self._by_joins = self._joins and self.in_levels
+        self.alone = decided_alone(plan, dialect, step) if self._by_joins else None
         self._window: Window | None = None
 
-    def _members(self) -> dict[str, str]:
+    def _members(self, leaves: Container[str]) -> dict[str, str]:
         """Tables whose rows are set down, parents first, with the temporary table of each."""
-        names = [self.step.table, *self.plan.gone_with(self.step).taken]
+        along = self.plan.gone_with(self.step).taken
+        names = [self.step.table, *(name for name in along if name not in leaves)]
         return {name: f"retention_doomed_{index}" for index, name in enumerate(names)}
 
     def prepare(self, connection: sa.Connection) -> None:
         """Make the temporary tables, typed like the columns they hold."""
         if self.units is not None:
             self.units.prepare(connection)
-        wanted = [*self.members.items(), *self.unused.names]
-        if self.locks_rows:
-            wanted.append((LOCKED, LOCKED))
         with connection.begin():
-            for name, temporary in wanted:
+            for name, temporary in [*self._sets(), *self.unused.names]:
                 self._make(connection, name, temporary)
+
+    def _sets(self) -> list[tuple[str, str]]:
+        locked = [(LOCKED, LOCKED)] if self.locks_rows else []
+        return [*self.members.items(), *locked]
 
     def _make(self, connection: sa.Connection, name: str, temporary: str) -> None:
         table = self.table if name == LOCKED else self.plan.schema.tables[name]
@@ -108,8 +121,12 @@ class SetEraser:
         return taken
 
     def _clear(self, connection: sa.Connection) -> None:
-        for name in (*self.members, *([LOCKED] if self.locks_rows else [])):
-            connection.execute(sa.delete(self._temporary(name)))
+        for name, temporary in self._sets():
+            if self._by_joins:
+                # a new table costs MariaDB less than to delete the rows of the old one
+                self._make(connection, name, temporary)
+            else:
+                connection.execute(sa.delete(self._temporary(name)))
         self.unused.clear(connection)
 
     def _temporary(self, name: str) -> sa.TableClause:
@@ -127,15 +144,17 @@ class SetEraser:
                 return 0
             window, most = self.units, None
         self._window = window
-        due = sa.select(*(row.c[name] for name in columns)).where(
-            window.holds(row), self._to_be_taken(row)
-        )
+        found = sa.select(*(row.c[name] for name in columns)).where(window.holds(row))
+        due = found.where(self._to_be_taken(row))
         target = self._temporary(self.step.table)
-        if self.locks_rows:
+        if self.alone is not None and not is_held(connection, self.plan, self.step):
+            due = found.where(self.alone.doomed(self.step, row)).with_for_update()
+        elif self.locks_rows:
             locked = self._temporary(LOCKED)
             if not self._lock_rows(connection, due):
                 return 0
             while self.units is not None and not self.units.settled(connection, self._locked):
+                connection.execute(sa.delete(locked))
                 self._lock_rows(connection, due)
             same = sa.and_(*(row.c[name] == locked.c[name] for name in self.table.key))
             due = (
@@ -153,7 +172,6 @@ class SetEraser:
 
     def _lock_rows(self, connection: sa.Connection, due: sa.Select[Any]) -> int:
         locked = self._temporary(LOCKED)
-        connection.execute(sa.delete(locked))
         return fill(connection, locked, set_columns(self.plan, self.table), due.with_for_update())
 
     def _locked(self, row: Row) -> Truth:
@@ -163,21 +181,29 @@ class SetEraser:
         for name, references in self.plan.gone_with(self.step).taken.items():
             row = row_of(self.plan.schema.tables[name])
             columns = set_columns(self.plan, self.plan.schema.tables[name])
-            if not columns:
+            if not columns or name not in self.members:
                 continue
-            goes = [self._goes(row, reference) for reference in references]
-            goes += [
-                sa.and_(
-                    joined_to_any(found, row, self._temporary(found.parent)),
-                    self.predicates.may_go(name, row),
-                )
-                for found in self.step.removals
-                if found.table == name
-            ]
-            children = sa.select(*(row.c[column] for column in columns)).where(any_of(*goes))
-            if self.locks_rows:
-                children = children.with_for_update()
-            connection.execute(sa.insert(self._temporary(name)).from_select(columns, children))
+            found = [row.c[column] for column in columns]
+            only = sole_reference(self.plan, self.step, name) if self._by_joins else None
+            if only is not None:
+                query = children(found, only, row, self._temporary(only.parent))
+            else:
+                query = sa.select(*found).where(self._along(row, name, references))
+                query = query.with_for_update() if self.locks_rows else query
+            connection.execute(sa.insert(self._temporary(name)).from_select(columns, query))
+
+    def _along(self, row: Row, name: str, references: Sequence[Reference]) -> Truth:
+        """The row goes with one of its parents, or with an owner that is masked."""
+        goes = [self._goes(row, reference) for reference in references]
+        goes += [
+            sa.and_(
+                joined_to_any(found, row, self._temporary(found.parent)),
+                self.predicates.may_go(name, row),
+            )
+            for found in self.step.removals
+            if found.table == name
+        ]
+        return any_of(*goes)
 
     def _goes(self, row: Row, reference: Reference) -> Truth:
         def stays(other: Row) -> Truth:
@@ -250,18 +276,22 @@ class SetEraser:
 
     def _delete(self, connection: sa.Connection, taken: Taken) -> None:
         for name in reversed(self.plan.taken_tables(self.step)):
-            row = row_of(self.plan.schema.tables[name])
-            doomed = self._temporary(name)
-            key = self.plan.schema.tables[name].key
+            if name not in self.members:
+                self.leaves.take(connection, name, taken)
+                continue
             part(connection, self.plan, name, partial(self._set_down, name))
-            if self.locks_rows and key:
-                same = sa.and_(*(row.c[column] == doomed.c[column] for column in key))
-                statement = sa.delete(row).where(same)
-            else:
-                statement = sa.delete(row).where(self._set_down(name, row))
-            count = changed(connection, statement)
+            count = changed(connection, self._deletion(name))
             if count:
                 taken.erased[name] = count
+
+    def _deletion(self, name: str) -> sa.Delete | JoinedDelete:
+        table = self.plan.schema.tables[name]
+        row, doomed = row_of(table), self._temporary(name)
+        if name == self.step.table and self.locks_rows and table.key and self.units is None:
+            return sa.delete(row).where(self._in_hand(row))
+        if self.locks_rows and table.key:
+            return JoinedDelete(row, doomed, same_key(table.key, row, doomed))
+        return sa.delete(row).where(self._set_down(name, row))
 
     def _restrict(self, connection: sa.Connection, taken: Taken) -> None:
         step, row = self.step, row_of(self.table)

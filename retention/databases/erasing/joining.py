@@ -6,8 +6,11 @@ MariaDB does so for every UPDATE, SQLite for keys of several columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from retention.databases.sql import Row, Truth, joined, row_of
 from retention.planning.paths import Hop
@@ -43,3 +46,27 @@ def at_address(table: Table, row: Row, found: Row, sought: Callable[[Row], Truth
 def same_key(key: Sequence[str], row: Row, other: Row) -> Truth:
     """Both have the same key."""
     return sa.and_(*(row.c[name] == other.c[name] for name in key))
+
+
+class JoinedDelete(sa.Executable, sa.ClauseElement):
+    """MariaDB's DELETE of rows that `same` joins to `found`: sought from those, in no other order."""
+
+    inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012
+        ("row", InternalTraversal.dp_clauseelement),
+        ("found", InternalTraversal.dp_clauseelement),
+        ("same", InternalTraversal.dp_clauseelement),
+    ]
+
+    def __init__(self, row: sa.TableClause, found: sa.TableClause, same: Truth) -> None:
+        self.row = row
+        self.found = found
+        self.same = same
+
+
+@compiles(JoinedDelete)
+def _joined_delete(element: JoinedDelete, compiler: Any, **options: Any) -> str:
+    row = compiler.process(element.row, asfrom=True, **options)
+    found = compiler.process(element.found, asfrom=True, **options)
+    same = compiler.process(element.same, **options)
+    return f"DELETE {row} FROM {found} STRAIGHT_JOIN {row} ON {same}"

@@ -42,7 +42,9 @@ def make_temporary(
     inside = f" (PRIMARY KEY ({key}){also})" if engine == "mysql" and key else ""
     kept = " ON COMMIT DELETE ROWS" if engine == "postgresql" and not lasting else ""
     place = _PLACE.get(engine, "")
-    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {place}{name}")
+    # without TEMPORARY, MariaDB would commit what the transaction has done so far
+    kind = "TEMPORARY TABLE" if engine == "mysql" else "TABLE"
+    connection.exec_driver_sql(f"DROP {kind} IF EXISTS {place}{name}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name}{inside}{kept} AS {shape}")
     where = "" if engine == "postgresql" else place
     if known and not inside:
