@@ -17,6 +17,7 @@ from retention.connections import engine_for
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.choosing import eraser_for
 from retention.databases.erasing.walker import walk_of, walker_for
+from retention.databases.erasing.windows import GUESSED
 from retention.planning.make import make_plan
 from retention.planning.plan import Plan
 from retention.planning.walks import Walk
@@ -162,6 +163,40 @@ def test_both_walks_take_the_rows_that_are_due(
         assert sum(taken) == len(due)
     logs.fill(ages)
     assert max(logs.walked(BY_INDEX, size)) <= size
+
+
+RUNS = st.lists(st.tuples(st.integers(-60, 200), st.integers(1, 40)), min_size=1, max_size=4)
+
+
+@settings(SUITE, max_examples=25)
+@given(runs=RUNS, far=st.booleans(), size=st.integers(1, 7))
+def test_windows_of_whole_numbers_hold_every_row_once_and_few_rows_each(
+    numbers: Logs, runs: list[tuple[int, int]], far: bool, size: int
+) -> None:
+    """Numbers that lie close, or with gaps, up to the last number there is."""
+    keys = {first + step for first, length in runs for step in range(length)}
+    keys |= {2**63 - 1 - step for step in range(9)} if far else set()
+    numbers.project.sql("DELETE FROM logs", _numbered(keys))
+    taken = numbers.walked(WHOLE, size)
+    assert sum(taken) == len(keys)
+    assert not numbers.left()
+    if numbers.dialect != "postgresql":
+        assert max(taken) <= size
+        assert len(taken) <= 2 * len(keys) / size + GUESSED * (len(runs) + far) + 2
+
+
+def _numbered(keys: set[int]) -> str:
+    rows = ", ".join(f"({key}, {_when(9)}, 'row {number}')" for number, key in enumerate(keys))
+    return f"INSERT INTO logs VALUES {rows}"
+
+
+@pytest.fixture(scope="module", params=servers.ENGINES)
+def numbers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Logs]:
+    """The table under a whole number, on each engine."""
+    with place(request.param, request, tmp_path_factory.mktemp("numbers")) as project:
+        yield Logs(project, "whole")
 
 
 def test_a_date_extended_between_window_and_statement_keeps_its_row(logs: Logs) -> None:

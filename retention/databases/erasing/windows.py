@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from retention.databases.formula import Formula
 from retention.databases.sql import Expression, Row, Truth, all_of, bind, row_of
-from retention.planning.schema import Table
+from retention.planning.schema import ColumnKind, Table
 
 
 class Window(Protocol):
@@ -117,8 +117,17 @@ class Walker(Protocol):
         ...
 
 
+GUESSED = 8
+"""How many windows follow one that was counted, where whole numbers lie so close that one can tell."""
+HIGHEST = 2**63 - 1
+
+
 class KeyWalker:
-    """Windows of about `size` rows each, along a key's index; `within`: only rows that lie in it."""
+    """Windows of up to `size` rows each, along a key's index; `within`: only rows that lie in it.
+
+    Among so many whole numbers there are at most as many rows: where the last window was half full,
+    the next few are told without counting their rows, which MariaDB needs a scan for.
+    """
 
     def __init__(
         self,
@@ -133,23 +142,60 @@ class KeyWalker:
         self.within = within
 
     def windows(self, connection: sa.Connection) -> Iterator[Window]:
-        row = row_of(self.table)
-        keys = [row.c[name] for name in self.columns]
         low: tuple[object, ...] | None = None
+        guesses = 0
         while True:
-            query = sa.select(*keys).order_by(*keys).limit(1).offset(self.size - 1)
-            if self.within is not None:
-                query = query.where(self.within.holds(row))
-            if low is not None:
-                query = query.where(after_key(row, self.columns, low))
-            with connection.begin():
-                found = connection.execute(query).first()
-            high = tuple(found) if found is not None else None
+            high = self._guessed(low) if guesses else None
+            if high is not None:
+                guesses -= 1
+            else:
+                size, high = self.size, self._counted(connection, low)
+                guesses = GUESSED if self._is_dense(low, high, size) else 0
             window = KeyWindow(self.columns, low, high)
             yield window if self.within is None else Both(window, self.within)
             if high is None:
                 return
             low = high
+
+    def _counted(
+        self, connection: sa.Connection, low: tuple[object, ...] | None
+    ) -> tuple[object, ...] | None:
+        """The key of the row that is `size` rows further; None where there are fewer."""
+        row = row_of(self.table)
+        keys = [row.c[name] for name in self.columns]
+        query = sa.select(*keys).order_by(*keys).limit(1).offset(self.size - 1)
+        if self.within is not None:
+            query = query.where(self.within.holds(row))
+        if low is not None:
+            query = query.where(after_key(row, self.columns, low))
+        with connection.begin():
+            found = connection.execute(query).first()
+        return tuple(found) if found is not None else None
+
+    def _guessed(self, low: tuple[object, ...] | None) -> tuple[object, ...] | None:
+        """The whole number that is `size` further; None at the end of them."""
+        number = low[0] if low is not None else None
+        if type(number) is not int or number > HIGHEST - self.size:
+            return None
+        return (number + self.size,)
+
+    def _is_dense(
+        self, low: tuple[object, ...] | None, high: tuple[object, ...] | None, size: int
+    ) -> bool:
+        """TRUE where `size` rows lie among at most twice as many numbers."""
+        if low is None or high is None or self.within is not None or not self._is_whole:
+            return False
+        first, last = low[0], high[0]
+        return type(first) is int and type(last) is int and last - first <= 2 * size
+
+    @property
+    def _is_whole(self) -> bool:
+        """TRUE for one column in which a whole number stands once at most."""
+        if self.columns == (self.table.row_address,):
+            return True
+        if len(self.columns) != 1 or self.columns != self.table.key:
+            return False
+        return self.table.columns[self.columns[0]].kind is ColumnKind.INTEGER
 
 
 class PageWalker:
