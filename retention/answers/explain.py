@@ -30,6 +30,7 @@ from retention.planning.lake import lake_plan
 from retention.planning.make import make_plan
 from retention.planning.paths import PathFault, known_table
 from retention.planning.plan import Plan
+from retention.subjects.lake_holds import held_in
 
 _NOT_KEPT = "there is no row with that key now"
 
@@ -69,7 +70,8 @@ def explain_lake_row(asked: Asked, table: LakeTable, books: Books) -> Story:
 
     Raises UsageError where several rows have these values, or none, and the ledger knows of none.
     """
-    schema = lake_schema_of(table, asked.policy)
+    held = held_in(table, books.ledger, books.keys)
+    schema = lake_schema_of(table, asked.policy, held)
     plan = lake_plan(asked.policy, schema, asked.as_of)
     columns = schema.tables[table.address]
     row = OneLakeRow(table.rows, plan, columns, named_values(columns, asked.key))

@@ -39,7 +39,10 @@ DatabaseOption = Annotated[
 @hold_app.command("add")
 def add(
     row: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE KEY...]", help="The row: table and key.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TABLE KEY...]", help="The row: table and key; of a lake table COLUMN=VALUE."
+        ),
     ] = None,
     table: Annotated[str | None, typer.Option("--table", help="The row's table.")] = None,
     key: Annotated[
@@ -53,6 +56,8 @@ def add(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Hold one row: no rule erases, anonymizes or takes it along until the hold is released."""
+    from retention.cli.lake_holds import add_lake_hold
+    from retention.policies.lake_tables import is_lake
     from retention.scheduler.nightly import key_folder
     from retention.subjects.holds import place_hold
 
@@ -61,6 +66,9 @@ def add(
     named, values = _row(row or [], table, key or [])
     if not reason.strip():
         raise UsageError("a hold needs its --reason; no hold was placed")
+    if is_lake(named):
+        console.data(add_lake_hold(context, named, values, reason, review_on))
+        return
     with connected(context, database) as (found, connection, ledger):
         keys = key_folder(context.policy, context.folder)
         hold = place_hold(found, connection, ledger, keys, named, values, reason, review_on, now)
@@ -72,10 +80,17 @@ def list_(
     database: DatabaseOption = None, json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
     """The holds in force: table, since when, review date. Keys and reasons are not shown."""
+    from retention.cli.lake_holds import lake_holds_of
+    from retention.policies.lake_tables import is_lake
+
     context = load_listed(config)
-    with connected(context, database) as (found, connection, ledger):
-        holds = _holds(context, found, connection, ledger)
-    shown = [hold for hold in holds if hold.released_at is None]
+    if database is not None and is_lake(database):
+        shown = lake_holds_of(context, database)
+    else:
+        with connected(context, database) as (found, connection, ledger):
+            holds = _holds(context, found, connection, ledger)
+        shown = [hold for hold in holds if hold.released_at is None]
+        shown += lake_holds_of(context) if database is None else []
     if json:
         console.json_object(
             {"schema": "retention.holds/1", "holds": [_body(hold) for hold in shown]}
@@ -95,9 +110,13 @@ def release(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """End a hold; the row obeys its rules again from the next run on."""
+    from retention.cli.lake_holds import release_if_lake
     from retention.subjects.holds import release_hold
 
     context = load_listed(config)
+    if release_if_lake(context, hold_id):
+        console.data(f"{hold_id} is released")
+        return
     with connected(context, database) as (found, connection, ledger):
         holds = _holds(context, found, connection, ledger)
         hold = next((item for item in holds if item.hold_id == hold_id), None)

@@ -21,7 +21,7 @@ from retention.lake.table import LakeTable
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.lake import lake_schema, sampled_columns
 from retention.planning.plan import Action, Plan, Step
-from retention.planning.schema import ColumnKind, ColumnSample, Schema
+from retention.planning.schema import ColumnKind, ColumnSample, HeldRows, Schema
 from retention.planning.values import ValueKind, kind_of_column
 from retention.policies.policy import Policy
 from retention.protocol.lake_batch import LakeWork, OpenedLake, rehearse, run_lake_batch
@@ -29,11 +29,11 @@ from retention.protocol.lake_batch import LakeWork, OpenedLake, rehearse, run_la
 _SAMPLE = 1_000
 
 
-def lake_schema_of(table: LakeTable, policy: Policy) -> Schema:
-    """The table's columns, with what a sample tells of those that clocks read."""
+def lake_schema_of(table: LakeTable, policy: Policy, held: tuple[HeldRows, ...] = ()) -> Schema:
+    """The table's columns, with what a sample tells of those that clocks read; `held`: its holds."""
     found = table.schema()
     samples = {name: _sample(table, name) for name in sampled_columns(policy, found)}
-    return lake_schema(found, samples)
+    return lake_schema(found, samples, held)
 
 
 def _sample(table: LakeTable, name: str) -> ColumnSample:

@@ -9,7 +9,7 @@ from retention.errors import PolicyError, Problem
 from retention.planning.clocks import TYPED
 from retention.planning.make import plan_and_problems
 from retention.planning.plan import Plan
-from retention.planning.schema import ColumnKind, ColumnSample, Schema, Table
+from retention.planning.schema import ColumnKind, ColumnSample, HeldRows, Schema, Table
 from retention.policies.masking.forms import (
     Bands,
     Constant,
@@ -64,10 +64,12 @@ def sampled_columns(policy: Policy, table: Table) -> Iterator[str]:
     )
 
 
-def lake_schema(table: Table, samples: Mapping[str, ColumnSample]) -> Schema:
-    """The one table as a schema."""
+def lake_schema(
+    table: Table, samples: Mapping[str, ColumnSample], held: tuple[HeldRows, ...] = ()
+) -> Schema:
+    """The one table as a schema, and what is held of it."""
     found = {(table.name, name): sample for name, sample in samples.items()}
-    return Schema(ENGINE, {table.name: table}, (), samples=found)
+    return Schema(ENGINE, {table.name: table}, (), samples=found, held=held)
 
 
 def lake_plan(policy: Policy, schema: Schema, as_of: datetime, file: str = "policies.toml") -> Plan:

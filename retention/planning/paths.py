@@ -85,7 +85,7 @@ def known_table(schema: Schema, name: str) -> Table:
     if is_lake(name):
         raise PathFault(
             f'"{name}" is a lake table: no key names its rows. `retention plan` counts them, and '
-            "`unless` in its rules stops what must stay"
+            "`retention hold add` keeps those that have certain values"
         )
     raise PathFault(f'there is no table "{name}"{did_you_mean(name, schema.tables)}')
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 
@@ -198,6 +199,17 @@ class ColumnSample:
     local_times: int = 0
 
 
+Value = int | str | date
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRows:
+    """Rows of a lake table under a legal hold: those that have these values in these columns."""
+
+    hold_id: str
+    values: tuple[tuple[str, Value], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """Everything the plan needs to know of one database.
@@ -206,6 +218,7 @@ class Schema:
     `refusals`: by table, column and mask, why the column cannot hold the mask's one value.
     `gaps`: columns of clocks (table, column) that have no value in some of the first rows.
     `without_place`: enforced references whose `detach_to` names no row of the parent.
+    `held`: of a lake table, whose holds lie in no table beside it.
     """
 
     dialect: str
@@ -217,6 +230,7 @@ class Schema:
     refusals: Mapping[tuple[str, str, object], str] = field(default_factory=dict)
     without_place: frozenset[Reference] = frozenset()
     gaps: frozenset[tuple[str, str]] = frozenset()
+    held: tuple[HeldRows, ...] = ()
 
     def referring_to(self, table: str) -> Iterator[Reference]:
         """References whose parent is `table`."""

@@ -6,6 +6,7 @@ commit as the change. That is the marker: a killed run is settled by it, exactly
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ class LakeWork:
 
 def open_lake(table: LakeTable, ledger: Ledger, now: Clock) -> OpenedLake:
     """Settle what a killed run left open. Raises IntegrityError where the ledger is behind."""
-    _enrolled(table, ledger, now)
+    enroll_lake(table, ledger, now)
     app = app_of(ledger.ledger_id)
     marker = table.marker(app)
     state = ledger.state_of(table.id)
@@ -82,7 +83,12 @@ def open_lake(table: LakeTable, ledger: Ledger, now: Clock) -> OpenedLake:
     return OpenedLake(table, ledger, ledger.state_of(table.id).last_closed, notes)
 
 
-def _enrolled(table: LakeTable, ledger: Ledger, now: Clock) -> None:
+def lake_lock(address: str) -> str:
+    """Under which name of the key folder's locks one run at a time works on the table."""
+    return f"lake-{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+
+
+def enroll_lake(table: LakeTable, ledger: Ledger, now: Clock) -> None:
     """The ledger learns the name of a table that it meets for the first time, or in a new place."""
     known = ledger.databases().get(table.id)
     if known != table.address:

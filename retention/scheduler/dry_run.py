@@ -15,7 +15,7 @@ from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
 from retention.databases.indexing import missing_indexes
 from retention.databases.statement_time import TOOK_TOO_LONG, within_time
-from retention.errors import DatabaseFailure, Problem, StorageError
+from retention.errors import DatabaseFailure, Problem
 from retention.execution.accounts import Estimate, StepCount
 from retention.execution.estimate import estimates
 from retention.execution.limits import Ruling, rule_on
@@ -25,7 +25,7 @@ from retention.planning.make import make_plan, plan_and_problems, problems_of_fa
 from retention.planning.plan import Floor, Plan
 from retention.policies.policy import Policy
 from retention.reports.copies import outlook_body
-from retention.scheduler.request import Request, ledger_of
+from retention.scheduler.request import Request, known_ledger
 
 _TOO_LONG = (
     "{}: counting took longer than a statement may there, and was stopped; nothing was changed. "
@@ -104,10 +104,7 @@ def copies_then(
     """What a night at `as_of` would do about copies; `due` rows by database. Writes nothing."""
     if not policy.backups:
         return []
-    try:
-        ledger = ledger_of(policy, folder)
-    except StorageError:
-        ledger = None
+    ledger = known_ledger(policy, folder)
     found = outlooks(Asked(policy, folder, ledger, as_of, present, due))
     databases = ledger.databases() if ledger else {}
     return [outlook_body(item, databases) for item in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -25,11 +24,19 @@ from retention.ledger.store import Ledger
 from retention.planning.files import problems_at
 from retention.planning.lake import lake_plan, lake_problems
 from retention.planning.plan import Plan
+from retention.planning.schema import HeldRows
 from retention.policies.policy import Policy
-from retention.protocol.lake_batch import open_lake
+from retention.protocol.lake_batch import lake_lock, open_lake
 from retention.scheduler.dry_run import Preview
-from retention.scheduler.request import DatabaseNight, Request, key_folder, own_files
+from retention.scheduler.request import (
+    DatabaseNight,
+    Request,
+    key_folder,
+    known_ledger,
+    own_files,
+)
 from retention.scheduler.written_down import write_down
+from retention.subjects.lake_holds import held_in
 
 
 def lake_night(
@@ -49,11 +56,11 @@ def _one_table(
     night = DatabaseNight(address)
     keys = key_folder(request.policy, request.folder)
     try:
-        with keys.locked(f"lake-{hashlib.sha256(address.encode()).hexdigest()[:16]}"):
+        with keys.locked(lake_lock(address)):
             table = LakeTable(address, request.folder)
             opened = open_lake(table, ledger, request.now)
             night.notes += opened.notes
-            night.plan = _plan(request, table, chosen)
+            night.plan = _plan(request, table, chosen, held_in(table, ledger, keys))
             counts, rulings = _counted(request, table, night.plan)
             rows = request.policy.ledger.rows
             orders = Orders(run_id, rows, keys, request.now, request.watch)
@@ -78,10 +85,12 @@ def _own_files_in(policy: Policy, folder: Path, file: str, address: str) -> tupl
     return problems_at(policy, {(name, "table"): told for name in rules})
 
 
-def _plan(request: Request, table: LakeTable, chosen: frozenset[str]) -> Plan:
+def _plan(
+    request: Request, table: LakeTable, chosen: frozenset[str], held: tuple[HeldRows, ...]
+) -> Plan:
     if faults := _own_files_in(request.policy, request.folder, request.file, table.address):
         raise PolicyError(request.file, faults)
-    schema = lake_schema_of(table, request.policy)
+    schema = lake_schema_of(table, request.policy, held)
     plan = lake_plan(request.policy, schema, request.as_of, request.file)
     return plan.without(set(request.policy.rules) - chosen)
 
@@ -98,11 +107,14 @@ def _counted(
 
 def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionError]]:
     """The dry run of every lake table. Writes nothing."""
-    for address in request.policy.lake_tables:
+    addresses = request.policy.lake_tables
+    ledger = known_ledger(request.policy, request.folder) if addresses else None
+    keys = key_folder(request.policy, request.folder)
+    for address in addresses:
         try:
             table = LakeTable(address, request.folder)
             chosen = request.rules or frozenset(request.policy.rules)
-            plan = _plan(request, table, chosen)
+            plan = _plan(request, table, chosen, held_in(table, ledger, keys))
             counts, rulings = _counted(request, table, plan)
             kept = kept_in_lake(table, plan)
             yield address, Preview(plan, counts, rulings, kept, list(plan.warnings))

@@ -10,7 +10,7 @@ from pathlib import Path
 from retention.backups.copy import Position
 from retention.backups.night import SetNight
 from retention.connections import engine_for, sqlite_file
-from retention.errors import Interrupted, RetentionError, gravest
+from retention.errors import Interrupted, RetentionError, StorageError, gravest
 from retention.execution.accounts import StepResult
 from retention.execution.executor import Watch
 from retention.execution.recounting.verdict import Recount
@@ -105,6 +105,14 @@ def of_one(policy: Policy, name: str) -> Policy:
 def ledger_of(policy: Policy, folder: Path) -> Ledger:
     """The ledger the policy names; StorageError where `enroll` has not made it yet."""
     return open_ledger(engine_for(policy.ledger.url, "ledger", folder))
+
+
+def known_ledger(policy: Policy, folder: Path) -> Ledger | None:
+    """The ledger, None where there is none to read: a dry run may come before `enroll`."""
+    try:
+        return ledger_of(policy, folder)
+    except StorageError:
+        return None
 
 
 def key_folder(policy: Policy, folder: Path) -> KeyFolder:

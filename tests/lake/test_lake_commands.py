@@ -77,7 +77,6 @@ def test_coverage_reads_the_columns(lake: Project, folder: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("hold", "add", TABLE, "1", "--reason", "claim 7"),
         ("restriction", "add", TABLE, "1", "--reason", "request 7"),
         ("event", "record", "closed", "--table", TABLE, "--key", "1"),
     ],

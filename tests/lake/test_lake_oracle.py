@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 import deltalake
 import naive
 import pytest
-from lakes import lake_counts, night, recount_of, request, write
+from lakes import lake_counts, ledger_of, night, recount_of, request, write
 from project import Project
 
 from retention.errors import PolicyError
+from retention.lake.table import LakeTable
 from retention.policies.calendar import Stage, Term
 from retention.policies.period import parse_period
+from retention.scheduler.nightly import key_folder
+from retention.subjects.lake_holds import place_lake_hold
 
 AS_OF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ZONE = "Europe/Oslo"
@@ -180,6 +183,21 @@ def some_rules(dice: random.Random) -> Written:
     return found
 
 
+def some_holds(lake: Project, rows: dict[int, dict[str, Any]], seed: int) -> set[tuple[str, Any]]:
+    """Holds on a few rows, by their id or by that and a text beside it, as the oracle has them."""
+    dice = random.Random(1_000 + seed)
+    asked = request(lake, AS_OF)
+    ledger, keys = ledger_of(asked.policy, asked.folder), key_folder(asked.policy, asked.folder)
+    held = dice.sample(list(rows), 6)
+    for key in held:
+        beside = [name for name in ("name", "email", "state", "day") if rows[key][name]]
+        named = [*dice.sample(beside, min(1, len(beside)))] if dice.random() < 0.5 else []
+        words = [f"{name}={rows[key][name]}" for name in (*named, "id")]
+        table = LakeTable("delta://t", lake.folder)
+        place_lake_hold(table, ledger, keys, words, "court case", None, lambda: AS_OF)
+    return {("t", key) for key in held}
+
+
 @pytest.mark.parametrize("seed", [0, 2, 9, 11, 15, 33])
 def test_random_nights(lake: Project, seed: int) -> None:
     """Outcomes of every rule, rows and values afterwards; a second night changes nothing more."""
@@ -190,6 +208,7 @@ def test_random_nights(lake: Project, seed: int) -> None:
     for part in (halves[:20], halves[20:]):
         by = {"partition_by": ["state"]} if seed % 3 == 0 else {}
         write(folder, [stored(row) for row in part], **by)
+    holds = some_holds(lake, rows, seed)
     for _ in range(50):
         written = some_rules(dice)
         lake.policy(written.text, zone=ZONE)
@@ -200,12 +219,13 @@ def test_random_nights(lake: Project, seed: int) -> None:
         if not isinstance(preview, PolicyError):
             break
     assert not isinstance(preview, Exception), (preview, preview.__cause__, written.text)
-    oracle = naive.Night({"t": rows}, [], written.rules, set(), AS_OF, ZONE)
+    oracle = naive.Night({"t": rows}, [], written.rules, holds, AS_OF, ZONE)
     steps = [(count.step.rule, str(count.step.action)) for count in preview.counts]
     accounts = oracle.run(steps)
     for count, account in zip(preview.counts, accounts, strict=True):
         wanted = account.outcomes
         assert count.due == wanted.get("due", 0), count.step.reason
+        assert count.held == wanted.get("held", 0)
         assert count.undecidable == wanted.get("undecidable", 0)
         assert count.not_started == wanted.get("not started", 0)
         assert sum(count.kept.values()) == wanted.get("kept", 0)
@@ -222,7 +242,7 @@ def test_random_nights(lake: Project, seed: int) -> None:
     freed = sum(step["freed"] for step in recount_of(body)["steps"])
     if freed:
         # a mask moved what a clock reads: those rows go the next night
-        second = naive.Night({"t": after}, [], written.rules, set(), AS_OF, ZONE)
+        second = naive.Night({"t": after}, [], written.rules, holds, AS_OF, ZONE)
         second.run(steps)
         assert shown(folder) == {key: _midnights(row) for key, row in second.now["t"].items()}
     else:

@@ -17,6 +17,7 @@ from retention.databases.sql import (
 )
 from retention.databases.statements.clock_sql import ClockSql
 from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.held_rows import held_rows
 from retention.databases.statements.rows import Alive, Reach, all_alive
 from retention.planning.clocks import Choice, Clock
 from retention.planning.deadlines import Deadline
@@ -109,6 +110,8 @@ class Facts:
 
     def hold_on(self, table: str, row: Row) -> Truth | None:
         """TRUE while a legal hold lies on the row; None before the database is enrolled."""
+        if self.plan.schema.held:
+            return held_rows(self.dialect, row, self.plan.schema.held)
         if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
             return None
         key = key_text(self.dialect, self.plan.schema.tables[table], row)

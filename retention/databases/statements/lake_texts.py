@@ -12,10 +12,12 @@ from retention.databases.sql import Expression, all_of, is_true, row_of
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.counting import outcome_query
 from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.held_rows import held_rows
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import all_alive
 from retention.planning.conditions import Condition
 from retention.planning.plan import Floor, Plan, Step
+from retention.planning.schema import HeldRows, Table
 
 _DIALECT = DataFusion()
 ROWS = "lake_rows"
@@ -53,6 +55,11 @@ def statements_of(plan: Plan) -> Iterator[str]:
 def count_text(predicate: str = "true") -> str:
     """How many rows there are for which a predicate holds."""
     return f'SELECT count(*) AS "rows" FROM "{ROWS}" WHERE {predicate}'
+
+
+def named_count(table: Table, named: HeldRows) -> str:
+    """How many rows have these values."""
+    return count_text(predicate_of(held_rows(_DIALECT, row_of(table), (named,))))
 
 
 def kept_text(plan: Plan, floor: Floor) -> str:

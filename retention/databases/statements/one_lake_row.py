@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.datafusion import DataFusion, shown_text, text_of
 from retention.databases.keys import Key
+from retention.databases.statements.held_rows import held_rows
 from retention.databases.statements.one_row import OneRow
+from retention.databases.statements.one_row_asking import Place
 from retention.errors import UsageError
 from retention.planning.plan import Plan
-from retention.planning.schema import ColumnKind, Table
+from retention.planning.schema import ColumnKind, Table, Value
 
-Named = Mapping[str, int | str | date]
+Named = Mapping[str, Value]
 """Values by the columns that name a row; without a key they may name several."""
 
 _KINDS = (ColumnKind.INTEGER, ColumnKind.TEXT, ColumnKind.DATE)
@@ -43,6 +45,16 @@ class OneLakeRow(OneRow):
         self.statements.append(f"{shown_text(query)};")
         return list(self._rows(text_of(query)))
 
+    def holds(self, place: Place) -> list[tuple[str, str]]:
+        """(id, table) of every hold in force on the row."""
+        row = self.row(place.table)
+        found = []
+        for held in self.plan.schema.held:
+            named = held_rows(self.dialect, row, (held,))
+            if self.count(self.counting(row, self.at(place, row), named)):
+                found.append((held.hold_id, place.table))
+        return found
+
     def find(self) -> tuple[Key, datetime | None] | None:
         """The values that name the row, None where no row has them; UsageError where several do."""
         row = self.row(self.table.name)
@@ -55,9 +67,9 @@ class OneLakeRow(OneRow):
         return ((), None) if rows else None
 
 
-def named_values(table: Table, words: Iterable[str]) -> dict[str, int | str | date]:
+def named_values(table: Table, words: Iterable[str]) -> dict[str, Value]:
     """`COLUMN=VALUE` words as the table's columns take them; UsageError where they cannot."""
-    found: dict[str, int | str | date] = {}
+    found: dict[str, Value] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
@@ -75,7 +87,7 @@ def named_values(table: Table, words: Iterable[str]) -> dict[str, int | str | da
     return found
 
 
-def _typed(kind: ColumnKind, name: str, value: str) -> int | str | date:
+def _typed(kind: ColumnKind, name: str, value: str) -> Value:
     try:
         if kind is ColumnKind.DATE:
             return date.fromisoformat(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from retention.databases.statements.rows import Reach, all_alive
 from retention.planning.circles import circle_of
 from retention.planning.paths import Hop, turned
 from retention.planning.plan import Plan
-from retention.planning.schema import Reference, Table
+from retention.planning.schema import Reference, Table, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class RowAsking:
         dialect: Dialect,
         plan: Plan,
         table: Table,
-        key: Key | tuple[int | str | date, ...],
+        key: Key | tuple[Value, ...],
     ) -> None:
         self.connection = connection
         self.dialect = dialect

@@ -9,6 +9,7 @@ from retention.databases.statements.recounting import PlainRows, RowKey, Texts
 from retention.planning.conditions import Condition
 from retention.planning.paths import ColumnPath
 from retention.planning.plan import Floor, Plan, Step
+from retention.planning.schema import HeldRows
 from retention.policies.masking import Template
 
 Line = tuple[object, ...]
@@ -18,8 +19,17 @@ Keys = set[RowKey]
 class LakeRows(PlainRows):
     """The page in hand, asked as `Judge` asks a database; nothing is asked of the table again."""
 
-    def __init__(self, columns: Sequence[str], asked: Sequence[tuple[Asked, Condition]]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        asked: Sequence[tuple[Asked, Condition]],
+        holds: Sequence[HeldRows] = (),
+    ) -> None:
         self.columns = tuple(columns)
+        self.holds: dict[tuple[str, ...], set[tuple[str | None, ...]]] = {}
+        for found in holds:
+            names, values = zip(*found.values, strict=True)
+            self.holds.setdefault(names, set()).add(tuple(map(str, values)))
         self.asked_for = tuple(asked)
         self.values: Mapping[str, Mapping[RowKey, str | None]] = {}
         self.answers: Mapping[tuple[Asked, Condition], Keys] = {}
@@ -51,7 +61,14 @@ class LakeRows(PlainRows):
         return [(key, self.values[path.column][key]) for key in keys]
 
     def held(self, table: str, keys: Sequence[RowKey]) -> Keys:
-        return set()
+        return {
+            key
+            for key in keys
+            if any(
+                tuple(self.values[name][key] for name in names) in held
+                for names, held in self.holds.items()
+            )
+        }
 
     def choices(
         self, table: str, keys: Iterable[RowKey], path: ColumnPath, names: Sequence[str]
@@ -79,7 +96,9 @@ def _text(value: object) -> str | None:
 def needed(plan: Plan) -> LakeRows:
     """What the recount of a plan over a lake table has to read."""
     columns = dict.fromkeys(_columns(plan))
-    return LakeRows(tuple(columns), tuple(dict.fromkeys(_conditions(plan))))
+    held = plan.schema.held
+    columns |= dict.fromkeys(name for found in held for name, _ in found.values)
+    return LakeRows(tuple(columns), tuple(dict.fromkeys(_conditions(plan))), held)
 
 
 def _columns(plan: Plan) -> Iterator[str]:

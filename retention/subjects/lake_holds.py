@@ -1,0 +1,101 @@
+"""Legal holds on rows of lake tables: kept in the ledger alone, and read by every night anew."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from retention.databases.statements.lake_texts import named_count
+from retention.databases.statements.one_lake_row import named_values
+from retention.errors import LakeFailure, UsageError
+from retention.lake.table import LakeTable
+from retention.ledger.entry import Kind
+from retention.ledger.holds import Hold
+from retention.ledger.keys import KeyFolder
+from retention.ledger.store import Ledger
+from retention.planning.schema import HeldRows, Table
+from retention.policies.lake_tables import is_lake
+from retention.protocol.lake_batch import enroll_lake, lake_lock
+from retention.protocol.opening import Clock
+from retention.subjects.holds import PREFIX
+
+
+def place_lake_hold(
+    table: LakeTable,
+    ledger: Ledger,
+    keys: KeyFolder,
+    words: Sequence[str],
+    reason: str,
+    review_on: date | None,
+    now: Clock,
+) -> tuple[Hold, int]:
+    """Hold the rows that have these values (COLUMN=VALUE), and those that will; and how many do.
+
+    When this returns, no later commit of ours takes them. Raises UsageError where no row has them,
+    Busy while a run works on the table.
+    """
+    columns = table.schema()
+    named = named_values(columns, words)
+    with keys.locked(lake_lock(table.address)):
+        rows = table.count(named_count(columns, HeldRows("", tuple(named.items()))))
+        if not rows:
+            raise UsageError(f"{table.address} has no row with these values; no hold was placed")
+        enroll_lake(table, ledger, now)
+        hold = Hold(
+            f"{PREFIX}{now():%Y%m%d}-{secrets.token_hex(3)}",
+            table.id,
+            table.address,
+            {"values": {name: str(value) for name, value in named.items()}},
+            reason,
+            review_on,
+        )
+        ledger.place_hold(hold, now(), keys.sealing_key())
+    return hold, rows
+
+
+def lake_holds(ledger: Ledger, keys: KeyFolder, address: str = "") -> list[Hold]:
+    """The holds in force on the lake table at an address, or on all that the ledger knows."""
+    ids = (
+        database_id
+        for database_id, name in ledger.databases().items()
+        if is_lake(name) and address in ("", name)
+    )
+    return [hold for database_id in ids for hold in _of(ledger, keys, database_id)]
+
+
+def held_in(table: LakeTable, ledger: Ledger | None, keys: KeyFolder) -> tuple[HeldRows, ...]:
+    """What a plan has to know of the holds on a table: by its id, and by the place it lies at.
+
+    Raises LakeFailure where a column that names held rows is gone.
+    """
+    if ledger is None:
+        return ()
+    columns = table.schema()
+    holds = {hold.hold_id: hold for hold in lake_holds(ledger, keys, table.address)}
+    holds |= {hold.hold_id: hold for hold in _of(ledger, keys, table.id)}
+    return tuple(_held(hold, columns) for hold in holds.values())
+
+
+def _of(ledger: Ledger, keys: KeyFolder, database_id: str) -> Iterator[Hold]:
+    if next(iter(ledger.newest(Kind.HOLD_PLACED, 1, database_id)), None) is None:
+        # a dry run makes no key for what was never sealed
+        return
+    for hold in ledger.holds(database_id, keys.sealing_key()):
+        if hold.released_at is None and hold.hold_id.startswith(PREFIX):
+            yield hold
+
+
+def _held(hold: Hold, columns: Table) -> HeldRows:
+    values = hold.key.get("values")
+    words: Iterable[str] = ()
+    if isinstance(values, dict):
+        words = (f"{name}={value}" for name, value in values.items())
+    try:
+        return HeldRows(hold.hold_id, tuple(named_values(columns, words).items()))
+    except UsageError as fault:
+        raise LakeFailure(
+            f"{columns.name}: a column by which hold {hold.hold_id} names rows is gone, or another "
+            "kind of column now. Nothing was changed: bring it back, or `retention hold release "
+            f"{hold.hold_id}`"
+        ) from fault
