@@ -16,9 +16,10 @@ from retention.backups.erased import Batch, batches, last_of_each
 from retention.backups.expiring import doomed, remove
 from retention.backups.inventory import Listing, Place, listing
 from retention.backups.purge import Obligation, advanced, by_declaration, unwatched
-from retention.backups.records import Records
+from retention.backups.records import Records, read_position
 from retention.backups.tools import ListingFailed
 from retention.errors import RetentionError, gravest
+from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
 from retention.policies.policy import Policy
 from retention.policies.tenants import family_of
@@ -139,6 +140,7 @@ def _newly_opened(
 ) -> Iterator[Obligation]:
     """One obligation for each database of the set that lost rows since its last obligation."""
     covered = {duty.erasure.database_id: duty for duty in known}
+    names = work.ledger.databases()
     for name in place.settings.database:
         for database_id in sorted(place.ids.get(name, ())):
             before = covered.get(database_id)
@@ -148,12 +150,12 @@ def _newly_opened(
             last = lasts[after].get(database_id)
             # equal: a batch that was followed in doubt never was committed, and its number came again
             if last is not None and (not before or last.intent.sequence >= before.erasure.sequence):
-                duty = _obligation(work, place, name, last)
+                duty = _obligation(work, place, names[database_id], last)
                 yield records.open(duty, work.now())
 
 
 def _obligation(work: Work, place: Place, database: str, last: Batch) -> Obligation:
-    erasure = replace(last.erasure, position=work.positions.get(database))
+    erasure = replace(last.erasure, position=_place_after(work, database, last))
     return Obligation(
         place.name,
         erasure,
@@ -161,6 +163,20 @@ def _obligation(work: Work, place: Place, database: str, last: Batch) -> Obligat
         last.number,
         forecast=place.keeps_until(erasure.at),
     )
+
+
+def _place_after(work: Work, database: str, last: Batch) -> Position | None:
+    """A place in the server's log after the batch: read tonight, or noted by the run that made it."""
+    started = next(work.ledger.entries(work.run_id, {Kind.RUN_STARTED}), None)
+    before = started is not None and last.number < started.number
+    if database in work.positions and (before or last.intent.run_id == work.run_id):
+        return work.positions[database]
+    for entry in work.ledger.entries(last.intent.run_id, {Kind.RUN_FINISHED}):
+        noted = entry.body.get("positions")
+        found = noted.get(database) if isinstance(noted, dict) else None
+        if isinstance(found, dict):
+            return read_position(found)
+    return None
 
 
 def _declared(place: Place, duty: Obligation, as_of: datetime) -> Obligation:

@@ -66,7 +66,7 @@ class Records:
                 "backups": duty.backups,
                 "sequence_done": erasure.sequence,
                 "erased_by": stamp(erasure.at),
-                "position": _position_text(erasure.position),
+                "position": position_text(erasure.position),
                 "erased_in": duty.run_id,
                 "intent": duty.intent,
                 "forecast": _stamped(duty.forecast),
@@ -142,7 +142,7 @@ def _opened(entry: Entry) -> Obligation:
         entry.database_id or "",
         int(body["sequence_done"]),
         read_stamp(body["erased_by"]),
-        _read_position(body["position"]),
+        read_position(body["position"]),
     )
     return Obligation(
         str(body["backups"]),
@@ -193,13 +193,15 @@ def _read_stamp(text: str | None) -> datetime | None:
     return None if text is None else read_stamp(text)
 
 
-def _position_text(place: Position | None) -> dict[str, JSON] | None:
+def position_text(place: Position | None) -> dict[str, JSON] | None:
+    """A place in a server's log as the ledger keeps it."""
     if place is None:
         return None
     return {"system": place.system, "timeline": place.timeline, "lsn": place.lsn}
 
 
-def _read_position(body: Mapping[str, Any] | None) -> Position | None:
+def read_position(body: Mapping[str, Any] | None) -> Position | None:
+    """The place that `position_text` wrote."""
     if body is None:
         return None
     return Position(str(body["system"]), int(body["timeline"]), int(body["lsn"]))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from retention.backups.night import SetNight, Work, purge_copies
 from retention.backups.reapplying.months import Owed, destroy_months, gone_until
-from retention.backups.records import Records
+from retention.backups.records import Records, position_text
 from retention.errors import RetentionError
 from retention.ledger.entry import JSON, Kind
 from retention.ledger.store import Ledger
@@ -115,6 +115,11 @@ def _finished(ledger: Ledger, request: Request, night: Night, chosen: frozenset[
             "notes": list[JSON](
                 [*(it for found in night.databases for it in found.notes), *night.notes]
             ),
+            "positions": {
+                found.database: position_text(found.position)
+                for found in night.databases
+                if found.position is not None
+            },
             "stopped": request.watch.stopping(),
             **shard_body(request),
         },

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estate import DONE, House, databases
+from estate import AS_OF, DONE, House, databases
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.connections import engine_for
-from retention.ledger.entry import Kind
+from retention.ledger.entry import Intent, Kind
 from retention.ledger.store import Ledger, open_ledger
 from retention.scheduler.hosts import others_are_well
 from retention.scheduler.sharding import WHOLE, Shard, parse_shard
@@ -70,6 +70,55 @@ def test_shards_are_runs_of_their_own(shared: House) -> None:
         assert {name for name in left if left[name] == DONE} == set(done)
     assert sorted(done) == ["a", "b", "c", "d"]
     assert shared.ledger().verify() == []
+
+
+COPIES = """
+[backups.base]
+database = ["a", "b", "c", "d"]
+kind     = "command"
+command  = ["echo", '{"complete": true, "copies": 0}']
+"""
+
+
+def test_copies_of_other_parts_are_judged_by_their_place_in_the_log(
+    postgresql_server: str, tmp_path: Path
+) -> None:
+    """Each part notes how far its servers' logs were after its batches; part 0 reads that, and of a
+    database that was worked on since then it knows nothing but the time.
+    """
+    with databases("postgresql", postgresql_server, tmp_path, 5) as (ledger_url, *urls):
+        house = House(tmp_path, urls, ledger_url)
+        house.config.write_text(house.config.read_text() + COPIES)
+        assert house.run("run", "--all", "--at", AS_OF, "--shard", "1/2").code == 0
+        ledger = house.ledger()
+        (run,) = ledger.entries(kinds={Kind.RUN_FINISHED})
+        noted: Any = run.body["positions"]
+        theirs = {name for name in "abcd" if Shard(1, 2).has(name)}
+        assert set(noted) == theirs != set()
+        house.run("run", "--all", "--at", AS_OF, "--shard", "0/2")
+        opened = _places(ledger)
+        assert {name: opened[name] for name in theirs} == noted
+        assert all(opened[name] for name in "abcd")
+        later = min(theirs)
+        (database_id,) = (key for key, name in ledger.databases().items() if name == later)
+        number, counts = ledger.state_of(database_id).last_closed + 1, {"visits": 1}
+        rule, at = f"{later}-visits", run.at
+        intent = Intent(
+            database_id, number, "killed", rule, "delete", "visits", (), counts, None, at, at
+        )
+        ledger.append_intent(intent, {}, at)
+        ledger.close(number, database_id, Kind.COMMITTED, at)
+        house.run("run", "--all", "--at", AS_OF, "--shard", "0/2")
+        assert _places(ledger)[later] is None
+
+
+def _places(ledger: Ledger) -> dict[str, Any]:
+    """By database the place that its last purge was opened with."""
+    names = ledger.databases()
+    return {
+        names[entry.database_id or ""]: entry.body["position"]
+        for entry in ledger.entries(kinds={Kind.PURGE_OPENED})
+    }
 
 
 def test_a_host_with_another_key_does_nothing(shared: House) -> None:
