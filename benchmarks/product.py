@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -94,10 +95,15 @@ def night(config: Path, *more: str) -> Ran:
     return timed(config, "run", "--all", "--at", NIGHT, *more)
 
 
+def as_installed() -> dict[str, str]:
+    """The environment in which Python keeps what it compiles, as it does of installed programs."""
+    return {name: at for name, at in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def timed(config: Path, *words: str) -> Ran:
     """A command in a process of its own; anything but success is an error."""
     command = [sys.executable, "-m", "benchmarks.timed", *words, "--config", str(config)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=as_installed())
     if ended.returncode:
         raise RuntimeError(f"retention {' '.join(words)}: {ended.stderr}{ended.stdout}")
     return Ran(**json.loads(ended.stderr.splitlines()[-1]))

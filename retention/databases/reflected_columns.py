@@ -68,7 +68,9 @@ def column_of(column: Any, dialect: str, facts: ColumnFacts, declared: str = "")
 def _kind(type_: types.TypeEngine[Any], facts: ColumnFacts) -> ColumnKind:
     if facts.type_name in _NAMED:
         return _NAMED[facts.type_name]
-    if isinstance(type_, types.DateTime) and getattr(type_, "timezone", False):
+    # MariaDB keeps a TIMESTAMP as an instant, and shows it in the zone of the session: ours is UTC
+    zoned = getattr(type_, "timezone", False) or isinstance(type_, mysql.TIMESTAMP)
+    if isinstance(type_, types.DateTime) and zoned:
         return ColumnKind.TIMESTAMPTZ
     return next((kind for known, kind in _KINDS if isinstance(type_, known)), ColumnKind.OTHER)
 

@@ -88,7 +88,9 @@ class Bench:
             if self.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA synchronous = OFF")
             if self.name == "mysql":
-                connection.exec_driver_sql("SET SESSION sql_mode = '', foreign_key_checks = 0")
+                connection.exec_driver_sql(
+                    "SET SESSION sql_mode = '', foreign_key_checks = 0, time_zone = '+00:00'"
+                )
             yield connection
 
     def build(self, tables: dict[str, str], rows: dict[str, list[Row]], *after: str) -> None:
@@ -104,7 +106,11 @@ class Bench:
             for name, found in rows.items():
                 if found:
                     target = sa.table(name, *(sa.column(column) for column in found[0]))
-                    values = [sa.literal_column(_spelled(row)) for row in found]
+                    spelled = map(_spelled, found)
+                    if self.name == "mysql":
+                        # an instant of MariaDB is written in the zone of the session
+                        spelled = (text.replace("+00:00'", "'") for text in spelled)
+                    values = [sa.literal_column(text) for text in spelled]
                     names = ", ".join(column.name for column in target.columns)
                     listed = ", ".join(f"({value})" for value in values)
                     connection.exec_driver_sql(f"INSERT INTO {name} ({names}) VALUES {listed}")
@@ -199,7 +205,7 @@ def bench(
 TYPES = {
     "date": {"sqlite": "DATE", "postgresql": "DATE", "mysql": "DATE"},
     "timestamp": {"sqlite": "TIMESTAMP", "postgresql": "TIMESTAMP", "mysql": "DATETIME(6)"},
-    "timestamptz": {"postgresql": "TIMESTAMPTZ"},
+    "timestamptz": {"postgresql": "TIMESTAMPTZ", "mysql": "TIMESTAMP(6)"},
     "text": {"sqlite": "TEXT", "postgresql": "TEXT", "mysql": "VARCHAR(60)"},
     "epoch": {"sqlite": "INTEGER", "postgresql": "BIGINT", "mysql": "BIGINT"},
     "digits": {"sqlite": "TEXT", "postgresql": "VARCHAR(30)", "mysql": "VARCHAR(30)"},
@@ -239,6 +245,7 @@ ODD = {
         "2023-00-00 00:00:00",
     ),
     ("timestamptz", "postgresql"): ("infinity", "-infinity", "1970-01-01 00:00:00+00:00"),
+    ("timestamptz", "mysql"): ("0000-00-00 00:00:00", "1970-01-01 00:00:01+00:00"),
 }
 DAYS = [
     date(2023, 3, 26),

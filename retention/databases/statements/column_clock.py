@@ -41,7 +41,7 @@ class ColumnClock:
             kinds += [sa.func.trim(value) == bind(""), value.like(bind("0000-00-00%"))]
         if self.spec.form in UNITS:
             kinds.append(all_of(self.readable(), self._number() <= 0))
-        if self.spec.form in (ClockForm.DATE, ClockForm.TIMESTAMP):
+        if self.spec.form in (ClockForm.DATE, ClockForm.TIMESTAMP, ClockForm.TIMESTAMPTZ):
             kinds.append(self.dialect.zero_date(value))
         return is_true(any_of(*kinds, *self._declared_missing()))
 

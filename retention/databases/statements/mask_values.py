@@ -61,8 +61,10 @@ class MaskValues:
         value = constant.value
         if column.kind is ColumnKind.JSON:
             return bind(compact_json(value))
-        if isinstance(value, datetime) and column.kind is not ColumnKind.TIMESTAMPTZ:
-            value = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        if isinstance(value, datetime) and value.tzinfo:
+            # drivers that know no zones write the clock's hands as they stand
+            value = value.astimezone(UTC)
+            value = value if column.kind is ColumnKind.TIMESTAMPTZ else value.replace(tzinfo=None)
         if isinstance(value, date) and (self.dialect.name == "sqlite" or column.kind is TEXT.kind):
             return bind(str(value))
         return bind(value)

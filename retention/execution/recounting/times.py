@@ -60,7 +60,7 @@ def start_of(text: str | None, column: ClockColumn) -> Start:
     """The start that a stored value stands for."""
     if text is None:
         return Mark.MISSING
-    if column.form is not ClockForm.TIMESTAMPTZ and _is_blank(text):
+    if _is_blank(text):
         return Mark.MISSING
     found = _epoch(text, column) if column.form in UNITS else _iso(text, column)
     if isinstance(found, Mark):
@@ -105,9 +105,14 @@ def _iso(text: str, column: ClockColumn) -> Start:
     if found["fraction"]:
         wall = wall.replace(microsecond=int(found["fraction"][1:7].ljust(6, "0")))
     try:
-        return _placed(wall, offset, column.stored_in)
+        return _placed(wall, offset, _zone_of(column))
     except OverflowError:
         return NEVER if wall.year > 5000 else Mark.UNDECIDABLE
+
+
+def _zone_of(column: ClockColumn) -> str:
+    """Where a text without an offset counts: an instant is shown to us in UTC."""
+    return "UTC" if column.form is ClockForm.TIMESTAMPTZ else column.stored_in
 
 
 def _placed(wall: datetime, offset: str | None, stored_in: str) -> datetime:
