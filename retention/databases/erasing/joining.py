@@ -6,7 +6,7 @@ MariaDB does so for every UPDATE, SQLite for keys of several columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -23,6 +23,7 @@ def joined_along(plan: Plan, row: Row, way: tuple[Hop, ...], doomed: Row) -> Tru
 
     None where a key on the way is shared by several parents: a join would not ask for the last.
     """
+    doomed = _leading(doomed)
     if any(hop.reference.shared for hop in way):
         return None
     steps, child = list[Truth](), row
@@ -32,6 +33,18 @@ def joined_along(plan: Plan, row: Row, way: tuple[Hop, ...], doomed: Row) -> Tru
         steps.append(joined(hop.reference, child, parent))
         child = parent
     return sa.and_(*steps)
+
+
+class _Leading:
+    """A row whose values no index is searched for, so that a join begins with it."""
+
+    def __init__(self, row: Row) -> None:
+        self.c = {column.name: sa.func.coalesce(column) for column in row.c}
+
+
+def _leading(row: Row) -> Row:
+    """MariaDB else begins with the other table where that is small, and locks all of its rows."""
+    return cast(Row, _Leading(row))
 
 
 def at_address(table: Table, row: Row, found: Row, sought: Callable[[Row], Truth]) -> Truth:
