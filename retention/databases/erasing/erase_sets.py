@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.alone import decided_alone, is_held
 from retention.databases.erasing.changing import changed
-from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.file_sets import note_files
 from retention.databases.erasing.joining import JoinedDelete, at_address, joined_along, same_key
 from retention.databases.erasing.leaves import Leaves, children, leaves_of, sole_reference
 from retention.databases.erasing.making import fill, make_temporary
-from retention.databases.erasing.noting import note_keys
+from retention.databases.erasing.mask_sets import MaskSets
 from retention.databases.erasing.parting import part
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.unit_sets import UnitSets
@@ -38,7 +37,6 @@ from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, set_columns
-from retention.planning.masked_columns import ColumnMask, MaskGroup
 from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Reference, Table
@@ -74,6 +72,10 @@ class SetEraser:
         self._joins = dialect.joins_to_update
         self._by_joins = self._joins and self.in_levels
         self.alone = decided_alone(plan, dialect, step) if self._by_joins else None
+        doomed = self._temporary(step.table)
+        self.masks = MaskSets(
+            self.predicates, step, doomed, self._is_doomed, self._in_hand, self.unused, keys=keys
+        )
         self._window: Window | None = None
 
     def _members(self, leaves: Container[str]) -> dict[str, str]:
@@ -114,8 +116,7 @@ class SetEraser:
         self._detach(connection, taken)
         self._note_keys(connection, taken)
         self._note_files(connection, taken)
-        self._mask(connection, taken)
-        self._mask_unused(connection, taken)
+        self.masks.write(connection, taken)
         self._delete(connection, taken)
         self.unused.delete(connection, taken, keys=self.keys)
         return taken
@@ -307,62 +308,6 @@ class SetEraser:
         else:
             count = changed(connection, entries_for(self.plan, self.dialect, step, doomed))
         taken.restricted[step.table] = count
-
-    def _mask(self, connection: sa.Connection, taken: Taken) -> None:
-        for group in reversed(self.step.mask_groups):
-            table = self.plan.schema.tables[group.table]
-            row = row_of(table)
-            own = group.ways == ((),)
-            reached = self._reached(connection, group, row)
-            condition = sa.and_(reached, self.predicates.any_to_mask(group.masks, row))
-            if self.keys and table.key and not own:
-                note_keys(connection, self.plan, self.dialect, (row, table), condition, taken)
-            self._update(connection, row, condition, group.masks, taken)
-
-    def _update(
-        self,
-        connection: sa.Connection,
-        row: sa.TableClause,
-        condition: Truth,
-        masks: Sequence[ColumnMask],
-        taken: Taken,
-    ) -> None:
-        values, name = self.predicates.new_values(masks, row), masks[0].table
-        count = changed(connection, sa.update(row).where(condition).values(values))
-        if count:
-            taken.anonymized[name] = taken.anonymized.get(name, 0) + count
-
-    def _mask_unused(self, connection: sa.Connection, taken: Taken) -> None:
-        """Mask what the deletion leaves to anonymized rows alone, or to nobody."""
-        for use, masks in self.plan.last_masks(self.step):
-            table = self.plan.schema.tables[use.table]
-            row = row_of(table)
-            if self.locks_rows:
-                self._lock(connection, row, self.unused.leaving.loses_user(use, row))
-            left = self.unused.leaving.left_anonymous(use, row, self.step.rule)
-            condition = sa.and_(left, self.predicates.any_to_mask(masks, row))
-            if self.keys and table.key:
-                note_keys(connection, self.plan, self.dialect, (row, table), condition, taken)
-            self._update(connection, row, condition, masks, taken)
-
-    def _lock(self, connection: sa.Connection, row: Row, condition: Truth) -> None:
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
-        connection.execute(query.where(condition).with_for_update()).fetchall()
-
-    def _reached(self, connection: sa.Connection, group: MaskGroup, row: Row) -> Truth:
-        """The doomed rows lead to the row; one that may be shared is locked, and not used else."""
-        if group.up:
-            freed = self.predicates.freed(self.step, self._is_doomed)
-            reached = freed.reached(group, row, self._is_doomed)
-            if self.locks_rows:
-                self._lock(connection, row, reached)
-            return sa.and_(reached, freed.only(group, row))
-        (way,) = group.ways
-        if not way:
-            return self._in_hand(row)
-        doomed = self._temporary(self.step.table)
-        along = joined_along(self.plan, row, way, doomed) if self._joins else None
-        return under(self.plan, row, way, doomed) if along is None else along
 
     def _is_doomed(self, row: Row) -> Truth:
         return self._set_down(self.step.table, row)

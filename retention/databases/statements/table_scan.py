@@ -29,6 +29,8 @@ _SIDE_BY_SIDE: dict[str, Callable[[sa.Select[Any]], sa.Select[Any]]] = {
     "postgresql": lambda rows: rows.offset(written(0)),
 }
 """How an engine is kept from working out a row's outcome again for each count of it."""
+_GROUPED = {"postgresql": 2}
+"""Columns by which it gathers rows without a sort, and by several processes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,9 @@ class TableScan:
         rows: sa.Select[Any] = sa.select(*columns).select_from(row)
         if self.within is not None:
             rows = rows.where(self.within.holds(row))
-        fence = _SIDE_BY_SIDE.get(self.sets.dialect.name)
-        if fence is not None:
+        engine = self.sets.dialect.name
+        fence = _SIDE_BY_SIDE.get(engine)
+        if fence is not None and len(columns) > _GROUPED.get(engine, 0):
             return fence(rows).subquery("sorted")
         found = rows.subquery("sorted")
         alike = sa.select(*found.c, sa.func.count().label("alike")).group_by(*found.c)
