@@ -44,7 +44,7 @@ def disturbed_night(project: Project, pattern: str, *statements: str) -> Run:
 
 def night_of_visits(shop: Shop, *statements: str) -> Run:
     """A night disturbed before each UPDATE that masks visits."""
-    run = disturbed_night(shop.project, r"^UPDATE \S*visits SET", *statements)
+    run = disturbed_night(shop.project, r"UPDATE \S*visits SET", *statements)
     shop.after = naively_erased(shop.before, shop.held)
     return run
 
