@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from project import Project
 from test_unused import AT, along, left
 
@@ -121,3 +122,25 @@ def test_only_whole_child_rows_can_go(project: Project) -> None:
     outcome = project.run("check")
     assert outcome.code == 2
     assert "only child rows of another table can go" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("later", "name"),
+    [
+        ('anonymize_after = "1 year"\ndelete_after = "3 years"', "tickets delete"),
+        ('anonymize_after = "1 year"', "old delete"),
+    ],
+)
+def test_the_owner_may_be_deleted_later(project: Project, later: str, name: str) -> None:
+    """Child rows that block it go when it is masked; then it goes itself, as was planned."""
+    desk(project)
+    rules = RULES.replace('anonymize_after = "1 year"', later)
+    if name == "old delete":
+        rules += '[rules.old]\ntable = "tickets"\nstart = "closed"\ndelete_after = "3 years"\n'
+    project.policy(rules)
+    planned = project.plan(AT)
+    assert (planned["tickets anonymize"]["due"], planned[name]["due"]) == (2, 1)
+    done = project.night(AT)
+    assert (done["tickets anonymize"]["anonymized"], done[name]["erased"]) == (2, 1)
+    assert (left(project, "tickets"), left(project, "attachments")) == ([1, 3], [2, 4])
+    assert not any(found["due"] for found in project.plan(AT).values())

@@ -61,7 +61,8 @@ class GoneSets:
     def _made(self, index: int, unasked: Collection[int]) -> Outcomes:
         masked = partial(self._masked_before, index, unasked)
         alive, naming = self.alive(index), partial(self._unit_set, index)
-        return Outcomes(self.plan, self.dialect, alive, self._taken_by, masked, naming)
+        # what a later step would take is asked of the tables as this one finds them, as in a run
+        return Outcomes(self.plan, self.dialect, alive, masked=masked, naming=naming)
 
     def _unit_set(self, index: int, name: str, table: Table, query: sa.Select[Any]) -> sa.CTE:
         return self._naming(f"{self.prefix}{name}_{index}", table, query)
@@ -198,9 +199,6 @@ class GoneSets:
                 owned = self.with_parents(position, reference, row)
                 free = self.predicates(position).may_go(table, row)
                 yield all_of(owned, free)
-
-    def _taken_by(self, step: Step, row: Row) -> Truth:
-        return self.among(self.plan.steps.index(step), step.table, row)
 
     def _masked_before(
         self, index: int, unasked: Collection[int], mask: ColumnMask, row: Row
