@@ -68,6 +68,14 @@ def taken_keys(table: Table, rows: Sequence[Sequence[Any]]) -> TakenKeys:
     return TakenKeys(_keys(table, columns), sealed_guards(guards))
 
 
+def rows_of(result: sa.CursorResult[Any]) -> Sequence[Sequence[Any]]:
+    """All rows as the driver gives them: to wrap a million of them costs as much as to read them."""
+    assert result.cursor is not None
+    rows: Sequence[Sequence[Any]] = result.cursor.fetchall()
+    result.close()
+    return rows
+
+
 def unpacked(blob: bytes | None) -> TakenKeys:
     """What `Dialect.packed_keys` has made of rows; None for no rows."""
     numbers = array("q", blob or b"")

@@ -10,21 +10,19 @@ from itertools import chain
 from retention.databases.erasing.choosing import eraser_for
 from retention.databases.erasing.walker import walker_for
 from retention.databases.erasing.whole_partitions import WholePartition, partitions_first
-from retention.databases.erasing.windows import Walker, Window
+from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
 from retention.databases.state import tables_named
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
 from retention.execution.limits import Ruling, refused_rules, stayed, why_refused
+from retention.execution.pace import Pace
 from retention.ledger.keys import KeyFolder
 from retention.planning.plan import Action, Plan, Step
 from retention.protocol.batch import Work, run_batch
 from retention.protocol.opening import Clock, Opened
 from retention.protocol.row_files import RowFiles
-
-LOCK_TARGET = 0.25
-SMALLEST, LARGEST = 16, 65_536
 
 
 def unseen(*_: object) -> None:
@@ -134,7 +132,7 @@ def _carry_out(
         rows = f"up to {result.count.largest:,} rows"
         orders.watch.announced(f"{step.name}: the largest piece has {rows}, in one transaction")
     walker = walker_for(plan, opened.database.dialect, step, result.count.walk)
-    started = time.monotonic()
+    started, pace = time.monotonic(), Pace()
     with database_faults(f"preparing {step.name}", opened.database.name):
         eraser.prepare(opened.connection)
         windows = chain(partitions_first(eraser), walker.windows(opened.connection))
@@ -147,7 +145,7 @@ def _carry_out(
             taken = run_batch(opened, work, window, remaining)
             _note(result, taken)
             if not isinstance(window, WholePartition):
-                _adapt(walker, time.monotonic() - begun, taken.seconds)
+                pace.adapt(walker, time.monotonic() - begun, taken.seconds)
             orders.watch.advanced(step, result.done, result.count.due)
             if most is not None and _gone(result) >= most:
                 return
@@ -199,14 +197,3 @@ def _note(result: StepResult, taken: Taken) -> None:
                 count -= own if step.action is Action.DELETE else count
             if count:
                 result.also[(table, action)] = result.also.get((table, action), 0) + count
-
-
-def _adapt(walker: Walker, seconds: float, taking: float) -> None:
-    """Grow or shrink the next window towards the time that locks may be held.
-
-    What a batch costs however small it is (marker, ledger, commit, the way to a far server) is no
-    reason to shrink: taking rows gets what is left of the time, and at least as much as all else.
-    """
-    fixed = seconds - taking
-    factor = max(LOCK_TARGET - fixed, fixed) / max(taking, 0.001)
-    walker.size = int(min(LARGEST, max(SMALLEST, walker.size * min(2.0, max(0.5, factor)))))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from retention.execution.executor import LARGEST, LOCK_TARGET, SMALLEST, _adapt
+from retention.execution.pace import LARGEST, LOCK_TARGET, SMALLEST, Pace
 
 
 @dataclass
@@ -19,13 +19,24 @@ class Walker:
         return []
 
 
-def settled(fixed: float, row: float) -> tuple[int, float]:
-    """The size after many batches that cost so many seconds each, and each row; seconds of one."""
-    walker = Walker()
+def settled(fixed: float, row: float, written: float = 0.0) -> tuple[int, float]:
+    """The size after many batches that cost so many seconds each, and each row; seconds of one.
+
+    `written`: what each row costs at the commit.
+    """
+    walker, pace = Walker(), Pace()
     for _ in range(60):
         taking = walker.size * row
-        _adapt(walker, fixed + taking, taking)
-    return walker.size, fixed + walker.size * row
+        pace.adapt(walker, fixed + taking + walker.size * written, taking)
+    return walker.size, fixed + walker.size * (row + written)
+
+
+@pytest.mark.parametrize("row", [1e-5, 1e-4])
+@pytest.mark.parametrize("written", [1e-5, 1e-4, 3e-4])
+def test_a_commit_that_grows_with_the_rows_shrinks_batches(row: float, written: float) -> None:
+    """Rows that lie scattered are written one page each: locks are held for that as well."""
+    _, seconds = settled(fixed=0.01, row=row, written=written)
+    assert seconds <= 2 * LOCK_TARGET
 
 
 @pytest.mark.parametrize("row", [1e-5, 1e-4, 1e-3])

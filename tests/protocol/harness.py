@@ -112,14 +112,14 @@ def work(
 def _set_up(setting: Setting) -> None:
     from retention.databases import database
     from retention.databases.erasing import walker, windows
-    from retention.execution import executor
+    from retention.execution import pace
     from retention.protocol import batch
 
     # one of the tables has an index on its clock, and is walked by it
     walker.INDEX_SHARE = dict.fromkeys(walker.INDEX_SHARE, 1.0)
     windows.KeyWalker.__init__.__defaults__ = (setting.window, None)
     windows.PageWalker.__init__.__defaults__ = (1,)
-    executor._adapt = lambda *_: None
+    pace.Pace.adapt = lambda *_: None
     if setting.hasty:
         batch.ATTEMPTS = 2
         database._SETTINGS["sqlite"] += ("PRAGMA busy_timeout = 300",)

@@ -56,14 +56,14 @@ _FAULTS = """
 import os, signal, time
 from pathlib import Path
 from retention.databases.erasing import windows
-from retention.execution import executor
+from retention.execution import pace
 from retention.protocol import points
 from retention.scheduler import one_database
 from retention.scheduler.lanes import told_to_stop
 
 windows.KeyWalker.__init__.__defaults__ = (4, *windows.KeyWalker.__init__.__defaults__[1:])
 windows.PageWalker.__init__.__defaults__ = (1,)
-executor._adapt = lambda *_: None
+pace.Pace.adapt = lambda *_: None
 folder, working, seen = Path(__file__).parent, [""], []
 working_on = one_database.working_on
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.windows import PortionWindow, Window
-from retention.databases.keys import TakenKeys, key_columns, taken_keys, unpacked
+from retention.databases.keys import TakenKeys, key_columns, rows_of, taken_keys, unpacked
 from retention.databases.sql import row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken
@@ -87,7 +87,7 @@ class DirectEraser:
             return unpacked(connection.scalar(sa.select(packed).select_from(gone)))
         columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
         result = connection.execute(statement.returning(*columns))
-        return taken_keys(self.table, result.fetchall())
+        return taken_keys(self.table, rows_of(result))
 
 
 def noted(taken: Taken, step: Step, count: int) -> Taken:

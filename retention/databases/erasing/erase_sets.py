@@ -21,7 +21,7 @@ from retention.databases.erasing.restricting import entries_for, into, moved_col
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
-from retention.databases.keys import key_columns, taken_keys
+from retention.databases.keys import key_columns, rows_of, taken_keys
 from retention.databases.sql import (
     Row,
     Truth,
@@ -266,9 +266,8 @@ class SetEraser:
                 continue
             doomed, guard = self._temporary(name), self.plan.guard_of(name)
             columns = key_columns(self.dialect, table, doomed, guard, as_text=False)
-            rows = connection.execute(sa.select(*columns)).fetchall()
-            if rows:
-                taken.note_keys(name, taken_keys(table, rows))
+            rows = rows_of(connection.execute(sa.select(*columns)))
+            taken.note_keys(name, taken_keys(table, rows))
 
     def _note_files(self, connection: sa.Connection, taken: Taken) -> None:
         sets = [(name, self._temporary(name)) for name in self.members]

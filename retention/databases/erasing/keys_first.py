@@ -14,7 +14,7 @@ from retention.databases.erasing.changing import changed
 from retention.databases.erasing.erase import DirectEraser, noted
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.windows import Window
-from retention.databases.keys import key_columns, taken_keys
+from retention.databases.keys import key_columns, rows_of, taken_keys
 from retention.databases.sql import row_of
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure
@@ -46,7 +46,7 @@ class KeysFirstEraser:
         if self._disturbed:
             self._disturbed = False
             return self.careful.take(connection, window, most)
-        keys = taken_keys(self.table, connection.execute(self.lock(window)).fetchall())
+        keys = taken_keys(self.table, rows_of(connection.execute(self.lock(window))))
         taken = Taken()
         if not keys:
             return taken
