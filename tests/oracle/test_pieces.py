@@ -25,7 +25,7 @@ from retention.databases.state import put_hold
 from retention.databases.statements.one_row import OneRow
 from retention.databases.statements.one_row_asking import Place
 from retention.errors import PolicyError
-from retention.execution import executor
+from retention.execution import executor, pace
 from retention.execution.accounts import StepCount, StepResult
 from retention.planning.plan import Plan, Step
 from retention.policies.policy import Policy
@@ -259,7 +259,7 @@ def check_run(bench: Bench, example: Example, policy: Policy) -> list[StepResult
     with pytest.MonkeyPatch.context() as patch:
         if example.window:
             patch.setattr(executor, "walker_for", partial(_small_windows, example.window))
-            patch.setattr(executor, "SMALLEST", 1)
+            patch.setattr(pace, "SMALLEST", 1)
         results, intents = bench.night(policy, AS_OF)
     world = example.world(before)
     rules = {rule.name: rule for rule in example.rules}
