@@ -25,7 +25,7 @@ from retention.cli.context import (
     require_listed,
 )
 from retention.cli.requests import known_rules
-from retention.errors import PolicyError, RetentionError, StorageError, UsageError, gravest
+from retention.errors import PolicyError, RetentionError, UsageError, gravest
 
 if TYPE_CHECKING:
     from retention.answers.charts import Screen
@@ -187,11 +187,10 @@ def opened(context: Context, name: str) -> Iterator[tuple[Database, Connection]]
 def _run_bodies(context: Context) -> Iterator[dict[str, Any]]:
     """Runs as reports read them, newest first: those that carried out a rule not met before."""
     from retention.reports.reading import run_body
-    from retention.scheduler.nightly import ledger_of
+    from retention.scheduler.request import known_ledger
 
-    try:
-        ledger = ledger_of(context.policy, context.folder)
-    except StorageError:
+    ledger = known_ledger(context.policy, context.folder)
+    if ledger is None:
         return
     met: set[str] = set()
     for run in ledger.runs(1_000):

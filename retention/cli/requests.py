@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from retention.cli.context import Context, now
-from retention.errors import Interrupted, StorageError, UsageError
+from retention.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from retention.execution.executor import Watch
@@ -60,14 +60,11 @@ def known_rules(context: Context, names: list[str]) -> None:
 
 def missing_members(context: Context) -> list[str]:
     """What is to be said of databases that left the lists of the policy."""
-    from retention.scheduler.nightly import ledger_of
+    from retention.scheduler.request import known_ledger
     from retention.scheduler.vanished import vanished
 
-    if not context.policy.listed:
-        return []
-    try:
-        ledger = ledger_of(context.policy, context.folder)
-    except StorageError:
+    ledger = known_ledger(context.policy, context.folder) if context.policy.listed else None
+    if ledger is None:
         return []
     nights = vanished(request_for(context, now(), None), ledger)
     return [str(night.error) if night.error else night.notes[0] for night in nights]

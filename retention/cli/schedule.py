@@ -22,16 +22,12 @@ def schedule(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) ->
     import shlex
 
     from retention.cli.shown import schedule_text
-    from retention.errors import StorageError
-    from retention.scheduler.nightly import ledger_of
+    from retention.scheduler.request import known_ledger
     from retention.scheduler.timing import decisions, last_runs
 
     context = load(config)
     present = now().replace(microsecond=0)
-    try:
-        ledger = ledger_of(context.policy, context.folder)
-    except StorageError:
-        ledger = None
+    ledger = known_ledger(context.policy, context.folder)
     last = last_runs(ledger) if ledger else {}
     found = decisions(context.policy, ledger, present)
     if json:

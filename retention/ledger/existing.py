@@ -10,9 +10,13 @@ from retention.ledger import tables
 from retention.ledger.transactions import reading
 
 
-def no_ledger() -> StorageError:
+class NoLedger(StorageError):
     """There is no ledger where one should be."""
-    return StorageError(
+
+
+def no_ledger() -> NoLedger:
+    """The error that says so, and what to do."""
+    return NoLedger(
         "There is no ledger there; nothing was done. `retention enroll` creates it. If there was "
         "one, bring its newest copy back instead."
     )

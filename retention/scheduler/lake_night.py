@@ -32,7 +32,7 @@ from retention.scheduler.request import (
     DatabaseNight,
     Request,
     key_folder,
-    known_ledger,
+    made_ledger,
     own_files,
 )
 from retention.scheduler.written_down import write_down
@@ -107,11 +107,10 @@ def _counted(
 
 def lake_counts(request: Request) -> Iterator[tuple[str, Preview | RetentionError]]:
     """The dry run of every lake table. Writes nothing."""
-    addresses = request.policy.lake_tables
-    ledger = known_ledger(request.policy, request.folder) if addresses else None
     keys = key_folder(request.policy, request.folder)
-    for address in addresses:
+    for address in request.policy.lake_tables:
         try:
+            ledger = made_ledger(request.policy, request.folder)
             table = LakeTable(address, request.folder)
             chosen = request.rules or frozenset(request.policy.rules)
             plan = _plan(request, table, chosen, held_in(table, ledger, keys))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -37,11 +37,7 @@ def previews(request: Request, *, sql: bool) -> Iterator[Previewed]:
 
     `sql`: their statements instead of counts; rules over files have none.
     """
-    policy = request.policy
-    ones = ((name, replace(request, policy=of_one(policy, name))) for name in policy.databases)
-    looks = [(name, partial(_of_database, one, name, sql)) for name, one in ones]
-    for _, found in each_look(looks, request.jobs):
-        yield _failed(found) if isinstance(found, RetentionError) else found
+    yield from _databases(request, partial(_of_database, sql=sql))
     for rule, counted in () if sql else file_counts(request):
         yield _of_files(rule, counted)
     for address, of_lake in lake_counts(request):
@@ -53,14 +49,19 @@ def previews(request: Request, *, sql: bool) -> Iterator[Previewed]:
 
 def first_looks(request: Request) -> Iterator[Previewed]:
     """About what lies before the lines of each database; files and lake tables have no statistics."""
-    policy = request.policy
-    ones = ((name, replace(request, policy=of_one(policy, name))) for name in policy.databases)
-    looks = [(name, partial(_estimated, one, name)) for name, one in ones]
-    for _, found in each_look(looks, request.jobs):
-        yield _failed(found) if isinstance(found, RetentionError) else found
-    for name, rule in policy.rules.items():
+    yield from _databases(request, _estimated)
+    for name, rule in request.policy.rules.items():
         if (rule.files or is_lake(rule.table)) and (not request.rules or name in request.rules):
             yield Previewed(notes=[f"{name}: not estimated; `retention plan` counts it"])
+
+
+def _databases(request: Request, look: Callable[[Request, str], Previewed]) -> Iterator[Previewed]:
+    """What `look` finds in each database, given the request for that one alone."""
+    policy = request.policy
+    ones = ((name, replace(request, policy=of_one(policy, name))) for name in policy.databases)
+    looks = [(name, partial(look, one, name)) for name, one in ones]
+    for _, found in each_look(looks, request.jobs):
+        yield _failed(found) if isinstance(found, RetentionError) else found
 
 
 def _estimated(request: Request, name: str) -> Previewed:

@@ -14,6 +14,7 @@ from retention.errors import Interrupted, RetentionError, StorageError, gravest
 from retention.execution.accounts import StepResult
 from retention.execution.executor import Watch
 from retention.execution.recounting.verdict import Recount
+from retention.ledger.existing import NoLedger
 from retention.ledger.keys import KeyFolder
 from retention.ledger.store import Ledger, open_ledger
 from retention.planning.plan import Plan
@@ -108,10 +109,18 @@ def ledger_of(policy: Policy, folder: Path) -> Ledger:
 
 
 def known_ledger(policy: Policy, folder: Path) -> Ledger | None:
-    """The ledger, None where there is none to read: a dry run may come before `enroll`."""
+    """The ledger; None before `enroll`, and to an account that cannot read it."""
     try:
         return ledger_of(policy, folder)
     except StorageError:
+        return None
+
+
+def made_ledger(policy: Policy, folder: Path) -> Ledger | None:
+    """The ledger; None before `enroll`. StorageError where it is there and cannot be read."""
+    try:
+        return ledger_of(policy, folder)
+    except NoLedger:
         return None
 
 

@@ -120,6 +120,20 @@ def recount_of(found: Night) -> Recount:
     return database.recount
 
 
+def pages_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each page has, as a recount reads one after the other."""
+    read: list[int] = []
+    page = PlainRows.page
+
+    def counting(self: PlainRows, *asked: Any) -> Any:
+        found = page(self, *asked)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(PlainRows, "page", counting)
+    return read
+
+
 def findings(found: Night) -> set[tuple[str, str, str, str, int]]:
     """What the recount found: fault, rule, table, column, rows."""
     return {
@@ -385,15 +399,7 @@ def test_rows_whose_time_has_not_come_are_passed_over_and_no_due_row_with_them(
     )
     project.policy('[rules.visits]\ntable = "visits"\nstart = "at"\ndelete_after = "1 year"\n')
     project.enroll()
-    read: list[int] = []
-    page = PlainRows.page
-
-    def counting(self: PlainRows, *asked: Any) -> Any:
-        found = page(self, *asked)
-        read.append(len(found))
-        return found
-
-    monkeypatch.setattr(PlainRows, "page", counting)
+    read = pages_read(monkeypatch)
     found = night(project)
     assert findings(found) == {("due", "visits", "visits", "", 1)}
     (step,) = recount_of(found).steps

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from project import Project
-from test_recount import AS_OF, OLD, YOUNG, findings, night, recount_of
+from test_recount import AS_OF, OLD, YOUNG, findings, night, pages_read, recount_of
 
 from retention.connections import engine_for
 from retention.databases.database import Database
@@ -473,15 +473,7 @@ def test_after_a_right_night_no_row_is_read(
 ) -> None:
     """The database hands over only what something stopped, whatever the number of masked rows."""
     monkeypatch.setattr(recounting, "PAGE", 10)
-    read: list[int] = []
-    page = PlainRows.page
-
-    def counting(self: PlainRows, *asked: Any) -> Any:
-        found = page(self, *asked)
-        read.append(len(found))
-        return found
-
-    monkeypatch.setattr(PlainRows, "page", counting)
+    read = pages_read(monkeypatch)
     found = night(people)
     (step,) = recount_of(found).steps
     assert (findings(found), step.looked, step.stopped) == (set(), 42, 2)

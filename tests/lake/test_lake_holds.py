@@ -197,3 +197,17 @@ def test_values_side_by_side_are_not_taken_for_others(pairs: list[tuple[str, str
         held = [HeldRows("H", (("text", first), ("name", second)))] * 2
         found = predicate_of(held_rows(DataFusion(), row_of(table.schema()), held))
         assert table.count(count_text(found)) == pairs.count(pairs[0])
+
+
+def test_a_plan_does_not_count_without_the_holds(lake: Project, folder: Path) -> None:
+    """A ledger that is there and cannot be read is an error: held rows would be told as due."""
+    assert hold(lake, "id=1").code == 0
+    assert "3 due of 6" in lake.run("plan", "--at", AT).out
+    ledger = lake.folder / "ledger.db"
+    ledger.chmod(0o644)
+    refused = lake.run("plan", "--at", AT)
+    assert refused.code == 74
+    assert "due of" not in refused.out
+    assert "can be read by others" in refused.err
+    ledger.unlink()
+    assert "4 due of 6" in lake.run("plan", "--at", AT).out

@@ -16,12 +16,12 @@ from retention.databases.erasing.joining import JoinedDelete, at_address, joined
 from retention.databases.erasing.leaves import Leaves, children, leaves_of, sole_reference
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.mask_sets import MaskSets
+from retention.databases.erasing.noting import keys_read
 from retention.databases.erasing.parting import part
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
-from retention.databases.keys import key_columns, rows_of, taken_keys
 from retention.databases.sql import (
     Row,
     Truth,
@@ -261,13 +261,9 @@ class SetEraser:
 
     def _note_keys(self, connection: sa.Connection, taken: Taken) -> None:
         for name in self.members if self.keys else ():
-            table = self.plan.schema.tables[name]
-            if not table.key:
-                continue
-            doomed, guard = self._temporary(name), self.plan.guard_of(name)
-            columns = key_columns(self.dialect, table, doomed, guard, as_text=False)
-            rows = rows_of(connection.execute(sa.select(*columns)))
-            taken.note_keys(name, taken_keys(table, rows))
+            rows = self._temporary(name), self.plan.schema.tables[name]
+            if rows[1].key:
+                taken.note_keys(name, keys_read(connection, self.plan, self.dialect, rows))
 
     def _note_files(self, connection: sa.Connection, taken: Taken) -> None:
         sets = [(name, self._temporary(name)) for name in self.members]

@@ -13,8 +13,9 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.erase import DirectEraser, noted
 from retention.databases.erasing.erase_sets import SetEraser
+from retention.databases.erasing.noting import asking_for_keys
 from retention.databases.erasing.windows import Window
-from retention.databases.keys import key_columns, rows_of, taken_keys
+from retention.databases.keys import rows_of, taken_keys
 from retention.databases.sql import row_of
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure
@@ -63,7 +64,6 @@ class KeysFirstEraser:
     def lock(self, window: Window) -> sa.Select[Any]:
         """Locks the window's due rows, and reads their keys."""
         row = row_of(self.table)
-        guard = self.plan.guard_of(self.table.name)
-        columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
         doomed = sa.and_(window.holds(row), self.plain.predicates.doomed(self.step, row))
-        return sa.select(*columns).where(doomed).with_for_update()
+        query = asking_for_keys(self.plan, self.dialect, (row, self.table))
+        return query.where(doomed).with_for_update()

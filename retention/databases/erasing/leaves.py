@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.joining import JoinedDelete
-from retention.databases.keys import key_columns, taken_keys
+from retention.databases.keys import key_columns, rows_of, taken_keys
 from retention.databases.sql import Expression, Row, in_written_order, joined, row_of
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure
@@ -93,7 +93,7 @@ class Leaves:
             guard = self.plan.guard_of(name)
             columns = key_columns(self.dialect, table, row, guard, as_text=False)
             query = children(columns, reference, row, parents)
-            taken.note_keys(name, taken_keys(table, connection.execute(query).fetchall()))
+            taken.note_keys(name, taken_keys(table, rows_of(connection.execute(query))))
         statement = JoinedDelete(row, parents, joined(reference, row, parents))
         count = changed(connection, statement)
         if wanted and count != len(taken.keys.get(name, ())):

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
-from retention.databases.keys import key_columns, taken_keys
+from retention.databases.erasing.noting import keys_read
 from retention.databases.sql import Row, Truth, row_of
 from retention.databases.statements.unused import Leaving, within
 from retention.databases.taking import Taken, set_columns
@@ -71,13 +71,8 @@ class UnusedSets:
         for name, _ in self.names:
             table = self.plan.schema.tables[name]
             if keys and table.key:
-                guard = self.plan.guard_of(name)
-                columns = key_columns(
-                    self.dialect, table, self._temporary(name), guard, as_text=False
-                )
-                rows = connection.execute(sa.select(*columns)).fetchall()
-                if rows:
-                    taken.note_keys(name, taken_keys(table, rows))
+                rows = self._temporary(name), table
+                taken.note_keys(name, keys_read(connection, self.plan, self.dialect, rows))
             row = row_of(table)
             count = changed(connection, sa.delete(row).where(self._unused(table, row)))
             if count:

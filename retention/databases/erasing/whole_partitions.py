@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from retention.databases.erasing.erase import DirectEraser, Eraser
+from retention.databases.erasing.noting import keys_read
 from retention.databases.erasing.windows import Window
-from retention.databases.keys import key_columns, taken_keys
 from retention.databases.sql import Row, Truth, is_true, row_of
 from retention.databases.taking import Taken
 from retention.planning.plan import Action, Plan, Step
@@ -95,10 +95,8 @@ class PartitionEraser(DirectEraser):
             return Taken()
         taken = Taken(due={self.table.name: rows}, erased={self.table.name: rows})
         if self.keys:
-            guard = self.plan.guard_of(self.table.name)
-            columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
-            keys = connection.execute(sa.select(*columns).select_from(row)).fetchall()
-            taken.note_keys(self.table.name, taken_keys(self.table, keys))
+            keys = keys_read(connection, self.plan, self.dialect, (row, self.table))
+            taken.note_keys(self.table.name, keys)
         if not self._locked(connection, window, "ACCESS EXCLUSIVE"):
             return Taken()
         connection.exec_driver_sql(f"TRUNCATE TABLE ONLY {self._named(connection, window)}")

@@ -13,7 +13,8 @@ from retention.planning.clocks import ClockColumn, ClockForm
 from retention.planning.paths import Hop
 
 _NATIVE = (ClockForm.DATE, ClockForm.TIMESTAMP, ClockForm.TIMESTAMPTZ)
-_WIDEST_OFFSET = timedelta(hours=16)
+WIDEST_OFFSET = timedelta(hours=16)
+"""From UTC: Manila and Juneau, long ago; all others lie nearer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Early:
         moment = self.instant.astimezone(UTC)
         if column.form is ClockForm.TIMESTAMPTZ:
             return moment
-        local = moment if column.stored_in == "UTC" else moment + _WIDEST_OFFSET
+        local = moment if column.stored_in == "UTC" else moment + WIDEST_OFFSET
         return local.replace(tzinfo=None)
 
 

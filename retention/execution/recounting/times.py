@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from retention.databases.statements.early_rows import WIDEST_OFFSET
 from retention.planning.clocks import UNITS, Choice, Clock, ClockColumn, ClockForm
 from retention.policies.calendar import OutsideFinancialYears, Term, local_day
 
@@ -29,7 +30,6 @@ _ISO = re.compile(
 _BEYOND = re.compile(r"infinity|\d{5,}-\d\d-\d\d(?!.*BC$).*", re.ASCII)
 _DAY = timedelta(days=1)
 _FARTHEST = timedelta(days=200 * 365)
-_WIDEST_OFFSET = timedelta(hours=16)  # Manila and Juneau, long ago; all others lie nearer to UTC
 NEVER = datetime.max.replace(tzinfo=UTC)
 """A time past the year 9999, such as PostgreSQL's infinity: its row is never due."""
 
@@ -222,7 +222,7 @@ class Line:
     @property
     def text(self) -> str:
         """A day as text: what sorts after it is such a start, in whatever zone, or no time at all."""
-        return max(self.day, (self.instant + _WIDEST_OFFSET + _DAY).date()).isoformat()
+        return max(self.day, (self.instant + WIDEST_OFFSET + _DAY).date()).isoformat()
 
 
 class DueDates:
