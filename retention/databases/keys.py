@@ -64,8 +64,13 @@ def taken_keys(table: Table, rows: Sequence[Sequence[Any]]) -> TakenKeys:
     """Rows of `key_columns` as keys and guards."""
     if not rows:
         return TakenKeys()
-    *columns, guards = zip(*rows, strict=True)
-    return TakenKeys(_keys(table, columns), sealed_guards(guards))
+    return taken_columns(table, list(zip(*rows, strict=True)))
+
+
+def taken_columns(table: Table, columns: Sequence[Sequence[Any]]) -> TakenKeys:
+    """As `taken_keys`, of all values of the first column, then all of the next."""
+    *keys, guards = columns
+    return TakenKeys(_keys(table, keys), sealed_guards(guards))
 
 
 def rows_of(result: sa.CursorResult[Any]) -> Sequence[Sequence[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
 from sqlalchemy.types import NullType
 
 from retention.databases.text_keys import Collated, Letters, WholeNumber
@@ -14,6 +15,7 @@ from retention.planning.schema import Pairing, Reference, Table
 Row = sa.FromClause
 Expression = sa.ColumnElement[Any]
 Truth = sa.ColumnElement[bool]
+_Operator = operators.OperatorType
 
 
 def bind(value: object) -> Expression:
@@ -49,13 +51,25 @@ def row_of(table: Table) -> sa.TableClause:
 
 
 def is_true(condition: Expression) -> Truth:
-    """TRUE where the condition is true; FALSE where it is false or unknown."""
-    return condition.is_(sa.true())
+    """TRUE where the condition is true; FALSE where it is false or unknown.
+
+    By the word, which SQLite follows as it does AND and OR: `IS 1` has it work out the whole condition.
+    """
+    return _told(condition, "TRUE", operators.is_, operators.is_not)
 
 
 def is_not_false(condition: Expression) -> Truth:
     """TRUE where the condition is true or unknown."""
-    return condition.is_not(sa.false())
+    return _told(condition, "FALSE", operators.is_not, operators.is_)
+
+
+def _told(condition: Expression, word: str, operator: _Operator, opposite: _Operator) -> Truth:
+    # `is_` of a word that is written out forgets to turn when it is negated
+    grouped = condition.self_group(against=operators.is_)
+    assert isinstance(grouped, sa.ColumnElement)
+    return sa.BinaryExpression(
+        grouped, written(word), operator, type_=sa.Boolean(), negate=opposite
+    )
 
 
 def all_of(*conditions: Expression | None) -> Truth:

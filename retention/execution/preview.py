@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
-from retention.databases.statements.clock_ranges import clock_range
+from retention.databases.statements.clock_ranges import ClockRange, early_range, is_indexed
 from retention.databases.statements.counting import (
     any_running,
     count_also,
@@ -23,7 +23,7 @@ from retention.databases.statements.table_scan import Outcomes, TableScan
 from retention.databases.statistics import rows_about
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.execution.limits import rows_wanted
-from retention.planning.plan import Floor, Plan
+from retention.planning.plan import Floor, Plan, Step
 
 MOST_COUNTED = 1_000_000
 """Rows of a table up to which those that are not due are counted, too, unless all are asked for."""
@@ -88,10 +88,8 @@ def _tally(
 ) -> _Tally:
     plan = sets.plan
     steps = {index: step for index, step in enumerate(plan.steps) if step.table == table}
-    found = {index: clock_range(plan, sets.dialect, step) for index, step in steps.items()}
-    ranges = {index: early for index, early in found.items() if early is not None}
+    ranges = _ranges(sets, steps)
     early, about = None, None
-    # without an index on every clock the table is scanned anyway, and one scan sorts all its rows
     if steps and not full and len(ranges) == len(steps):
         about = rows_about(connection, plan.schema.tables[table])
         if about is not None and about > MOST_COUNTED:
@@ -104,6 +102,19 @@ def _tally(
     if early is not None:
         return _Tally(early, kept, 0, about)
     return _Tally(scanned.outcomes, kept, scanned.rows)
+
+
+def _ranges(sets: GoneSets, steps: dict[int, Step]) -> dict[int, ClockRange]:
+    """What may be counted instead of whole tables: the rows before the line of a step.
+
+    Without an index on every clock the table is scanned anyway, and one scan sorts all its rows. But
+    to see that a text is a time costs as much as the scan, so that it is asked of few.
+    """
+    found = {index: early_range(sets.plan, sets.dialect, step) for index, step in steps.items()}
+    ranges = {index: early for index, early in found.items() if early is not None}
+    if sets.dialect.dates_are_text and len({early.clock for early in ranges.values()}) == 1:
+        return ranges
+    return {it: early for it, early in ranges.items() if is_indexed(sets.plan, steps[it], early)}
 
 
 def _count(

@@ -21,6 +21,7 @@ from retention.planning.resolving import resolve_policy
 from retention.planning.restricting import with_moved
 from retention.planning.schema import Schema
 from retention.planning.triggers import trigger_warnings
+from retention.planning.truth_words import word_faults
 from retention.planning.unit_checks import unit_faults, unit_warnings
 from retention.planning.unused import circles, unused_tables
 from retention.policies.parse import dotted
@@ -73,6 +74,7 @@ def plan_and_problems(
             *keyless_faults(plan),
             *unit_faults(plan),
             *circle_faults(plan),
+            *word_faults(plan),
         ]
         cautions += [*warnings(policy, plan), *mask_warnings(plan)]
         cautions += [*trigger_warnings(plan), *derived_warnings(plan), *unit_warnings(plan)]

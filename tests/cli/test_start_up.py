@@ -95,3 +95,15 @@ def test_only_the_driver_of_a_database_in_the_policy_is_imported(
     found = imported(ONE, command, folder=tmp_path)
     assert "sqlalchemy" in found
     assert not found & DRIVERS
+
+
+@pytest.mark.parametrize("words", [["--version"], ["plan", "--config", "none.toml"]])
+def test_python_m_retention_is_the_command(tmp_path: Path, words: list[str]) -> None:
+    """The same words, answers and exit code."""
+    module = [sys.executable, "-m", "retention", *words]
+    command = [sys.executable, "-c", "from retention.cli.app import main; main()", *words]
+    first, second = (
+        subprocess.run(it, cwd=tmp_path, capture_output=True, text=True) for it in (module, command)
+    )
+    assert (first.returncode, first.stdout) == (second.returncode, second.stdout)
+    assert first.stdout or "none.toml" in first.stderr

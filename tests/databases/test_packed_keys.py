@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from project import Project
 
 from retention.databases.database import Database
-from retention.databases.keys import key_columns, key_of, taken_keys, unpacked
+from retention.databases.keys import key_columns, key_of, taken_columns, taken_keys, unpacked
 from retention.databases.sql import row_of
 from retention.planning.schema import Column, ColumnKind, Table
 
@@ -69,6 +70,41 @@ def _compare(
     assert sorted(zip(found.keys, found.guards, strict=True)) == sorted(
         zip(expected.keys, expected.guards, strict=True)
     )
+
+
+@pytest.mark.parametrize("guard", [None, "at"])
+@pytest.mark.parametrize("key", [("id",), ("name",), ("name", "id")])
+def test_lists_of_keys_are_the_keys_read_row_by_row(
+    tmp_path: Path, key: tuple[str, ...], guard: str | None
+) -> None:
+    """SQLite keeps text, fractions and bytes in any column; all come back as each row tells them."""
+    (tmp_path / "data.db").touch()
+    project = Project(tmp_path, f"sqlite:///{tmp_path / 'data.db'}")
+    project.sql(
+        "CREATE TABLE t (id INTEGER, name TEXT, at TEXT, PRIMARY KEY (id, name))",
+        "INSERT INTO t VALUES (1, 'a', '2024-02-29 23:59:59'), (-9223372036854775808, 'b', NULL),"
+        " (9223372036854775807, '', 'no time'), ('007', char(0) || 'c', '2024-01-01'),"
+        " (1.5, '\"[1]', ''), ('1_0', '{}', 5), (12, char(92, 10, 9), '0001-01-01 00:00:00'),"
+        " (13, char(127866), 1.5), (14, 'null', '2024-02-29T23:59:59.5+05:30')",
+    )
+    columns = {
+        "id": Column("id", ColumnKind.INTEGER, "INTEGER"),
+        "name": Column("name", ColumnKind.TEXT, "TEXT"),
+        "at": Column("at", ColumnKind.TEXT, "TEXT"),
+    }
+    table = Table("t", columns, key, bare_name="t")
+    database, row = Database("main", project.engine), row_of(table)
+    with database.connected() as connection:
+        asked = key_columns(database.dialect, table, row, guard, as_text=False)
+        lists = [database.dialect.listed(column) for column in asked]
+        found = taken_columns(
+            table, [*map(json.loads, connection.execute(sa.select(*lists)).one())]
+        )
+        rows = connection.execute(sa.select(*asked)).fetchall()
+        wanted = taken_keys(table, rows)
+    project.engine.dispose()
+    assert len(wanted) == 9
+    assert (list(found), found.guards) == (list(wanted), wanted.guards)
 
 
 @pytest.mark.parametrize("value", ["1_0", " 7", "007", 1.5, 2.0, "a"])

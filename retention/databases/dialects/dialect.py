@@ -44,6 +44,10 @@ class Dialect:
         """
         return None
 
+    def listed(self, value: Expression) -> Expression | None:
+        """The values of all rows as one JSON list; None where they are read row by row."""
+        return None
+
     def as_integer(self, digits: Expression) -> Expression:
         """Text made of digits as a 64-bit integer."""
         return sa.cast(digits, sa.BigInteger())

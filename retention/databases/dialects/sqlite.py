@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import iso_text, wall_time
 from retention.databases.dialects.sqlite_masks import SQLiteMasks
 from retention.databases.formula import Formula
-from retention.databases.sql import Expression, Truth, bind
+from retention.databases.sql import Expression, Truth, bind, written
 from retention.planning.clocks import ClockForm
 from retention.planning.schema import Column
 from retention.policies.calendar import Cutoff
@@ -53,6 +53,10 @@ class SQLite(SQLiteMasks):
     seeks_keys_by_address = True
     repeats_sets = True
     dates_are_text = True
+
+    def listed(self, value: Expression) -> Expression:
+        whole = sa.func.typeof(value) == written("'integer'")
+        return sa.func.json_group_array(sa.case((whole, value), else_=self.as_text(value)))
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:
         """`date()` with a modifier keeps real days only; `julianday()` knows every time of day.

@@ -36,13 +36,13 @@ def decided_alone(plan: Plan, dialect: Dialect, step: Step) -> Predicates | None
 
 
 def is_held(connection: sa.Connection, plan: Plan, step: Step) -> bool:
-    """TRUE where a hold or a request lies on any row of the tables from which the step takes rows.
+    """TRUE where a hold or a request lies on any row of the step's own table or of those it takes.
 
     It stays so until the batch ends: whoever places one waits for the marker that the batch locked.
     """
     if not plan.schema.enrolled:
         return False
-    tables = plan.taken_tables(step)
+    tables = {step.table, *plan.taken_tables(step)}
     held = sa.select(hold.c.table_name).where(
         hold.c.table_name.in_(tables), hold.c.released_at.is_(None)
     )

@@ -11,6 +11,7 @@ from retention.databases.erasing.erase_cte import CteEraser
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.keys_first import KeysFirstEraser
 from retention.databases.erasing.pseudonyms import Pseudonymizing, pseudonyms_in
+from retention.databases.erasing.whole_file import WholeFileEraser, holds_the_file
 from retention.databases.erasing.whole_partitions import PartitionEraser, may_go_whole
 from retention.planning.plan import Action, Plan, Step
 
@@ -49,6 +50,8 @@ def _plainest(
         has_keys = keys and bool(plan.schema.tables[step.table].key)
         if has_keys and step.action is Action.ANONYMIZE and not dialect.returns_updated_rows:
             return KeysFirstEraser(plan, dialect, step)
+        if holds_the_file(plan, step):
+            return WholeFileEraser(plan, dialect, step, keys=keys)
         eraser = PartitionEraser if may_go_whole(plan, step) else DirectEraser
         return eraser(plan, dialect, step, keys=keys)
     if dialect.data_modifying_ctes:

@@ -1,7 +1,8 @@
 """One batch's statements: lock the candidates, decide once, take them and what goes with them.
 
-One decision (`Predicates.doomed`), several ways: `DirectEraser` where nothing else is involved,
-`CteEraser` in one data-modifying statement (PostgreSQL), `SetEraser` by way of temporary tables
+One decision (`Predicates.doomed`), several ways. Where nothing else is involved: `DirectEraser`, on
+SQLite `WholeFileEraser`, on MariaDB `KeysFirstEraser` for masks whose keys are noted. With other
+rows: `CteEraser` in one data-modifying statement (PostgreSQL), `SetEraser` by way of temporary tables
 (MariaDB, SQLite), and on every engine `PieceEraser` where rows go with rows of their own table.
 """
 

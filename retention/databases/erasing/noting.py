@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.keys import TakenKeys, key_columns, rows_of, taken_keys
+from retention.databases.keys import TakenKeys, key_columns, rows_of, taken_columns, taken_keys
 from retention.databases.sql import Row, Truth
 from retention.databases.taking import Taken
 from retention.planning.plan import Plan
@@ -15,10 +16,21 @@ from retention.planning.schema import Table
 
 
 def keys_read(
-    connection: sa.Connection, plan: Plan, dialect: Dialect, rows: tuple[Row, Table]
+    connection: sa.Connection,
+    plan: Plan,
+    dialect: Dialect,
+    rows: tuple[Row, Table],
+    condition: Truth | None = None,
 ) -> TakenKeys:
-    """The keys and guards of all these rows."""
-    return taken_keys(rows[1], rows_of(connection.execute(asking_for_keys(plan, dialect, rows))))
+    """The keys and guards of these rows, or of those that pass; as one list a column where it can."""
+    row, table = rows
+    columns = key_columns(dialect, table, row, plan.guard_of(table.name), as_text=False)
+    lists = [listed for column in columns if (listed := dialect.listed(column)) is not None]
+    query = sa.select(*(lists or columns)).select_from(row)
+    found = rows_of(connection.execute(query if condition is None else query.where(condition)))
+    if lists:
+        return taken_columns(table, [*map(json.loads, found[0])])
+    return taken_keys(table, found)
 
 
 def asking_for_keys(plan: Plan, dialect: Dialect, rows: tuple[Row, Table]) -> sa.Select[Any]:
@@ -37,8 +49,9 @@ def note_keys(
     taken: Taken,
 ) -> None:
     """Note the keys of the rows that pass, and lock them where the engine can."""
-    query = asking_for_keys(plan, dialect, rows).where(condition)
-    if dialect.locks_rows:
-        query = query.with_for_update()
     table = rows[1]
+    if not dialect.locks_rows:
+        taken.note_keys(table.name, keys_read(connection, plan, dialect, rows, condition))
+        return
+    query = asking_for_keys(plan, dialect, rows).where(condition).with_for_update()
     taken.note_keys(table.name, taken_keys(table, rows_of(connection.execute(query))))

@@ -58,9 +58,12 @@ class ClockRange:
 def clock_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
     """The range of a step whose one clock column, of the row itself, leads an index; else None."""
     found = early_range(plan, dialect, step)
-    if found is None or found.column not in plan.schema.tables[step.table].ordered:
-        return None
-    return found
+    return found if found is not None and is_indexed(plan, step, found) else None
+
+
+def is_indexed(plan: Plan, step: Step, early: ClockRange) -> bool:
+    """TRUE where the clock's column leads an index."""
+    return early.column in plan.schema.tables[step.table].ordered
 
 
 def early_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
