@@ -6,7 +6,7 @@ from retention.databases.erasing.windows import Walker
 
 LOCK_TARGET = 0.25
 """Seconds that a batch may hold its locks."""
-SMALLEST, LARGEST = 16, 65_536
+SMALLEST, LARGEST = 16, 262_144
 
 
 class Pace:

@@ -35,20 +35,27 @@ def decided_alone(plan: Plan, dialect: Dialect, step: Step) -> Predicates | None
     return None if "select" in written.lower() else predicates
 
 
-def is_held(connection: sa.Connection, plan: Plan, step: Step) -> bool:
+def unheld_at_once(plan: Plan, dialect: Dialect, step: Step) -> Predicates | None:
+    """The decisions where nothing is held, if no other can be at work while they are made (SQLite)."""
+    if dialect.locks_rows or step.action is not Action.DELETE or step.unit is not None:
+        return None
+    return Unheld(plan, dialect)
+
+
+def is_held(connection: sa.Connection, plan: Plan, step: Step, *, anywhere: bool = False) -> bool:
     """TRUE where a hold or a request lies on any row of the step's own table or of those it takes.
 
     It stays so until the batch ends: whoever places one waits for the marker that the batch locked.
+    `anywhere`: on any row at all, as a step may ask for rows that it does not take.
     """
     if not plan.schema.enrolled:
         return False
-    tables = {step.table, *plan.taken_tables(step)}
-    held = sa.select(hold.c.table_name).where(
-        hold.c.table_name.in_(tables), hold.c.released_at.is_(None)
-    )
+    held = sa.select(hold.c.table_name).where(hold.c.released_at.is_(None))
     requested = sa.select(restriction.c.table_name).where(
-        restriction.c.table_name.in_(tables),
-        restriction.c.at_request == 1,
-        restriction.c.lifted_at.is_(None),
+        restriction.c.at_request == 1, restriction.c.lifted_at.is_(None)
     )
+    if not anywhere:
+        tables = {step.table, *plan.taken_tables(step)}
+        held = held.where(hold.c.table_name.in_(tables))
+        requested = requested.where(restriction.c.table_name.in_(tables))
     return bool(connection.execute(sa.select(sa.or_(held.exists(), requested.exists()))).scalar())

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.alone import decided_alone, is_held
+from retention.databases.erasing.alone import decided_alone, is_held, unheld_at_once
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.file_sets import note_files
 from retention.databases.erasing.joining import JoinedDelete, at_address, joined_along, same_key
@@ -72,6 +72,7 @@ class SetEraser:
         self._joins = dialect.joins_to_update
         self._by_joins = self._joins and self.in_levels
         self.alone = decided_alone(plan, dialect, step) if self._by_joins else None
+        self.at_once = unheld_at_once(plan, dialect, step)
         doomed = self._temporary(step.table)
         self.masks = MaskSets(
             self.predicates, step, doomed, self._is_doomed, self._in_hand, self.unused, keys=keys
@@ -150,6 +151,10 @@ class SetEraser:
         target = self._temporary(self.step.table)
         if self.alone is not None and not is_held(connection, self.plan, self.step):
             due = found.where(self.alone.doomed(self.step, row)).with_for_update()
+        elif self.at_once is not None and not is_held(
+            connection, self.plan, self.step, anywhere=True
+        ):
+            due = found.where(self.at_once.doomed(self.step, row))
         elif self.locks_rows:
             locked = self._temporary(LOCKED)
             if not self._lock_rows(connection, due):

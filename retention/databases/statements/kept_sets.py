@@ -19,7 +19,7 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import row_of
 from retention.databases.statements.gone import GoneSets
 from retention.planning.plan import Plan
-from retention.planning.schema import Table
+from retention.planning.schema import ColumnKind, Table
 
 Told = Callable[[str, sa.Select[Any]], object]
 
@@ -98,6 +98,8 @@ class KeptSets:
         row = row_of(table)
         if not self._keep(kept, row, query):
             return query.cte(name)
+        if _says_all(table, query):
+            return sa.select(*kept.c).cte(name)
         same = sa.and_(*(kept.c[column] == row.c[column] for column in table.identity))
         known = sa.exists(sa.select(sa.literal_column("1")).select_from(kept).where(same))
         wanted = [row.c[column] for column in query.selected_columns.keys()]  # noqa: SIM118
@@ -150,3 +152,12 @@ class KeptSets:
         finally:
             for statement in self._words.forbid if only else ():
                 run(statement)
+
+
+def _says_all(table: Table, query: sa.Select[Any]) -> bool:
+    """TRUE where the kept keys are all that is asked, and compare as they do in their table."""
+    numbers = all(
+        name in table.columns and table.columns[name].kind is ColumnKind.INTEGER
+        for name in table.identity
+    )
+    return numbers and set(query.selected_columns.keys()) == set(table.identity)
