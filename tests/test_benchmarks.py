@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
     [
         ("sqlite", ("row tokens, clock indexed", "one level of children", "dry run", "start-up")),
         ("postgresql", ("random UUID keys", "a wholly due partition")),
-        ("mariadb", ("delete, counts only, clock", "two levels of children")),
+        (
+            "mariadb",
+            ("delete, counts only, clock", "two levels of children", "a wholly due partition"),
+        ),
     ],
 )
 def test_a_small_benchmark_measures_every_way(

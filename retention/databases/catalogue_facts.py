@@ -134,10 +134,12 @@ def _postgresql_columns(
 
 def _mariadb(connection: sa.Connection, schema: str | None, facts: CatalogueFacts) -> None:
     tables = sa.text(
-        "SELECT table_name, engine, table_type FROM information_schema.tables"
+        "SELECT table_name, engine, table_type, create_options FROM information_schema.tables"
         " WHERE table_schema = DATABASE()"
     )
-    for name, engine, kind in connection.execute(tables):
+    for name, engine, kind, options in connection.execute(tables):
+        if "partitioned" in str(options or "").lower().split():
+            facts.kinds[name] = TableKind.PARTITIONED
         if engine is not None and str(engine).lower() not in ("innodb", "rocksdb"):
             facts.obstacles[name] = (
                 f"uses the {engine} engine, which has no transactions; ALTER TABLE … ENGINE=InnoDB"

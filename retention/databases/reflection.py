@@ -17,6 +17,7 @@ from retention.databases.partitions import folded_references, folded_tables, par
 from retention.databases.reflected_columns import column_of
 from retention.databases.reflected_indexes import ordered, partly_unique, plainly_unique, served
 from retention.databases.sql import place_of_detached, row_of
+from retention.databases.state import ASIDE
 from retention.planning.clocks import is_local_time, shape_of
 from retention.planning.detaching import value_faults
 from retention.planning.schema import (
@@ -48,7 +49,7 @@ def reflect(connection: sa.Connection) -> Schema:
         references += _references(connection, inspector, dialect, schema, default)
     tables = with_derived(connection, dialect, folded_tables(tables, partitions), default)
     known = [name for name in OURS if name in tables]
-    for name in known:
+    for name in (*known, *(name for name in tables if name.startswith(ASIDE))):
         del tables[name]
     references = folded_references(references, partitions)
     kept = tuple(

@@ -11,6 +11,9 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+ASIDE = "retention_aside_"
+"""How the tables begin in which rows of a partition stand for a moment of a batch (MariaDB)."""
+
 marker = sa.Table(
     "retention_marker",
     metadata,
@@ -154,6 +157,12 @@ def move_marker(connection: sa.Connection, ledger_id: str, move: Move, at: datet
         values["complete_to"] = move.complete_to
     here = sa.and_(marker.c.ledger_id == ledger_id, marker.c.sequence == move.expected)
     return connection.execute(sa.update(marker).where(here).values(**values)).rowcount == 1
+
+
+def complete_marker(connection: sa.Connection, ledger_id: str, sequence: int) -> None:
+    """Note that the rows of the marker's batch are gone, after those that were set aside are."""
+    here = sa.and_(marker.c.ledger_id == ledger_id, marker.c.sequence == sequence)
+    connection.execute(sa.update(marker).where(here).values(complete_to=sequence))
 
 
 def set_identity(connection: sa.Connection, ledger_id: str, identity: str) -> None:

@@ -20,6 +20,7 @@ from retention.execution.limits import Ruling, refused_rules, stayed, why_refuse
 from retention.execution.pace import Pace
 from retention.ledger.keys import KeyFolder
 from retention.planning.plan import Action, Plan, Step
+from retention.protocol.aside_batch import run_aside_batch, sets_aside
 from retention.protocol.batch import Work, run_batch
 from retention.protocol.opening import Clock, Opened
 from retention.protocol.row_files import RowFiles
@@ -142,7 +143,10 @@ def _carry_out(
                 return
             begun = time.monotonic()
             remaining = None if most is None else most - _gone(result)
-            taken = run_batch(opened, work, window, remaining)
+            if sets_aside(eraser, window):
+                taken = run_aside_batch(opened, work, window)
+            else:
+                taken = run_batch(opened, work, window, remaining)
             _note(result, taken)
             if not isinstance(window, WholePartition):
                 pace.adapt(walker, time.monotonic() - begun, taken.seconds)

@@ -209,7 +209,8 @@ class Intent:
     `sequence` counts the database's batches from 1; `counts` are rows by table; `token_digest` is
     what `token_digest()` gives for the batch's tokens, None without tokens; after `deadline` the
     batch may no longer commit. `sealed_sha256` is the digest of the sealed paths of the rows' files.
-    `version`: of a lake table, the one that the batch is decided on.
+    `version`: of a lake table, the one that the batch is decided on. `aside`: the table in which the
+    rows of a whole partition stand until it is dropped (MariaDB).
     """
 
     database_id: str
@@ -226,14 +227,15 @@ class Intent:
     files: int = 0
     sealed_sha256: str | None = None
     version: int | None = None
+    aside: str | None = None
 
     def to_body(self) -> dict[str, JSON]:
         """The intent as the body of an entry."""
         owned = {"files": self.files, "sealed_sha256": self.sealed_sha256} if self.files else {}
-        decided = {} if self.version is None else {"version": self.version}
+        optional: dict[str, JSON] = {"version": self.version, "aside": self.aside}
         return {
             **owned,
-            **decided,
+            **{name: value for name, value in optional.items() if value is not None},
             "database_id": self.database_id,
             "sequence": self.sequence,
             "run_id": self.run_id,
@@ -267,6 +269,7 @@ class Intent:
                 files=_as(int, body.get("files", 0)),
                 sealed_sha256=_text(body.get("sealed_sha256")),
                 version=None if body.get("version") is None else _as(int, body["version"]),
+                aside=_text(body.get("aside")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(

@@ -91,7 +91,9 @@ def settle(marker: MarkerState | None, ledger: LedgerState) -> Verdict:
 def _at_the_open_intent(marker: MarkerState, ledger: LedgerState) -> Verdict:
     if not _same_hash(marker, ledger):
         return _forked(f"DATABASE and the ledger each have another batch {marker.sequence}")
-    if marker.complete_to < marker.sequence:
+    # rows that were set aside are gone with their table, and the marker is complete after that
+    assert ledger.open is not None
+    if marker.complete_to < marker.sequence and ledger.open.aside is None:
         return _unfinished(Kind.COMMITTED)
     text = f"Batch {marker.sequence} of DATABASE committed; its outcome is now in the ledger."
     return Verdict(Outcome.COMMITTED, text, Kind.COMMITTED)

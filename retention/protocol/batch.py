@@ -76,19 +76,19 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             taken = work.eraser.take(connection, window, most)
             taken.seconds = time.monotonic() - begun
             if work.forget:
-                _forget(opened, work.step, taken)
+                forget(opened, work.step, taken)
             points.reached(points.TAKEN)
             if not taken.rows:
                 transaction.rollback()
                 return taken
             at = work.now()
-            intent = _intent(opened, work, taken, sequence, at)
+            intent = batch_intent(opened, work, taken, sequence, at)
             sealed = None
             if work.files is not None and (named := work.files.named(opened, taken)):
                 sealed = work.files.seal(named, at, opened.database_id)
                 count, digest = work.files.count(named), sealed_digest(sealed)
                 intent = replace(intent, files=count, sealed_sha256=digest)
-            entry = ledger.append_intent(intent, _tokens(opened, work, taken, at), at, sealed)
+            entry = ledger.append_intent(intent, tokens_for(opened, work, taken, at), at, sealed)
             intent_written = True
             points.reached(points.INTENT)
             complete = None if opened.reapplying else sequence
@@ -112,7 +112,7 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
     return taken
 
 
-def _forget(opened: Opened, step: Step, taken: Taken) -> None:
+def forget(opened: Opened, step: Step, taken: Taken) -> None:
     """What our own tables say of rows goes with the rows, or along with those that were moved."""
     for table in taken.erased:
         forget_rows(opened.connection, table, _key_texts(taken, table))
@@ -137,7 +137,8 @@ def moved(opened: Opened) -> Busy:
     return Busy(f"{opened.database.name}: another run moved the marker; this batch was not done")
 
 
-def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetime) -> Intent:
+def batch_intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetime) -> Intent:
+    """What the ledger says of a batch before it commits."""
     counts: dict[str, int] = {}
     for prefix, found in (
         ("", taken.erased),
@@ -166,9 +167,10 @@ def _intent(opened: Opened, work: Work, taken: Taken, sequence: int, at: datetim
     )
 
 
-def _tokens(
+def tokens_for(
     opened: Opened, work: Work, taken: Taken, at: datetime
 ) -> Mapping[str, tuple[int, bytes]]:
+    """The tokens of the rows whose keys were noted: width and bytes, by table."""
     if not taken.keys or not work.tokens:
         return {}
     month = month_of(at)

@@ -18,6 +18,7 @@ from retention.databases.state import (
 from retention.errors import DatabaseFailure, IntegrityError
 from retention.ledger.entry import Kind
 from retention.ledger.store import Ledger
+from retention.protocol.leftovers import clear_asides
 from retention.protocol.opening import Clock, known_id, known_place, require_place
 
 
@@ -86,6 +87,8 @@ def enroll_clone(database: Database, connection: Connection, ledger: Ledger, now
             f"{database.name} is the database that the ledger knows, in its own place, and no copy "
             "of it. Nothing was done. Name the copy's URL in a policy of its own."
         )
+    if found is not None:
+        clear_asides(database, connection, ledger, found)
     with database_faults("removing the old marker", database.name):
         if has_marker_table(connection):
             with connection.begin():

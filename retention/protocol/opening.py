@@ -13,6 +13,7 @@ from retention.errors import Busy, DatabaseFailure, IntegrityError
 from retention.ledger.entry import Kind
 from retention.ledger.settling import MarkerState, Outcome, Verdict, settle
 from retention.ledger.store import Ledger
+from retention.protocol.leftovers import clear_asides, finish_marker
 
 Clock = Callable[[], datetime]
 
@@ -59,6 +60,9 @@ def open_for_work(database: Database, connection: Connection, ledger: Ledger, no
     if marker is not None:
         require_place(database, connection, ledger, marker, verdict)
     notes = []
+    if marker is not None and not verdict.must_stop:
+        notes += clear_asides(database, connection, ledger, marker)
+        finish_marker(database, connection, state, marker)
     if verdict.closing is not None and state.open is not None:
         ledger.close(state.open.sequence, database_id, verdict.closing, now())
         notes.append(verdict.named(database.name))

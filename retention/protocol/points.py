@@ -18,6 +18,12 @@ FILES_CLOSED = "files closed"
 OF_FILES = (ANNOUNCED, REMOVED, FILES_CLOSED)
 
 
+MADE = "made"
+UNLOCKED = "unlocked"
+DROPPED = "dropped"
+OF_PARTITIONS = (BEGUN, MADE, TAKEN, INTENT, MARKED, COMMITTED, UNLOCKED, DROPPED, CLOSED)
+
+
 def _go_on(point: str) -> None:
     """Nothing happens at a point, except in tests that break the work there."""
 

@@ -17,6 +17,7 @@ from retention.errors import Busy, IntegrityError, UsageError
 from retention.ledger.entry import JSON, Kind
 from retention.ledger.settling import LedgerState, Outcome, settle
 from retention.ledger.store import Ledger
+from retention.protocol.leftovers import clear_asides
 from retention.protocol.opening import Clock, known_place, marker_state
 
 
@@ -43,6 +44,7 @@ def rejoin(database: Database, connection: Connection, ledger: Ledger, by: str, 
             f"{database.name} is not where it was seen last: it was moved, or is a copy. Nothing "
             f"was written. `retention enroll {database.name} --moved` or `--clone` first."
         )
+    clear_asides(database, connection, ledger, found)
     if is_new:
         body: dict[str, JSON] = {"name": database.name, "identity": identity, "how": "rejoined"}
         ledger.append(Kind.ENROLLED, now(), database_id=found.database_id, body=body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from retention.databases.database import Connection, Database
@@ -21,6 +21,7 @@ from retention.ledger.settling import LedgerState, Outcome, Verdict, settle
 from retention.ledger.store import Ledger
 from retention.protocol import points
 from retention.protocol.batch import DEADLINE, check_marker, moved
+from retention.protocol.leftovers import clear_asides, finish_marker
 from retention.protocol.opening import (
     Clock,
     Opened,
@@ -69,7 +70,12 @@ def open_for_reapply(
     require_place(database, connection, ledger, found, verdict)
     if verdict.outcome in (Outcome.LEDGER_BEHIND, Outcome.FORKED):
         raise IntegrityError(verdict.named(database.name))
-    notes = [] if look_only else _settled(database, ledger, state, verdict, now)
+    notes = []
+    if not look_only:
+        notes += clear_asides(database, connection, ledger, found)
+        if finish_marker(database, connection, state, found):
+            found = replace(found, complete_to=found.sequence)
+        notes += _settled(database, ledger, state, verdict, now)
     if marker is None and not look_only:
         _first_marker(database, connection, ledger, found, now)
     last = state.last_closed

@@ -220,6 +220,7 @@ def test_an_intent_survives_its_body() -> None:
         "ab" * 32,
         NIGHT,
         NIGHT + timedelta(minutes=5),
+        aside="retention_aside_1",
     )
     assert Intent.from_body(json.loads(json.dumps(intent.to_body()))) == intent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -68,6 +69,17 @@ def test_each_state_has_its_verdict(
     """The table of the protocol, row by row."""
     verdict = settle(marker, ledger)
     assert (verdict.outcome, verdict.closing) == (outcome, closing)
+
+
+def test_a_marker_that_waits_for_rows_set_aside_is_no_reapply() -> None:
+    """The batch committed; rows that it set aside are dropped before the marker is complete."""
+    ledger = _ledger(7, True)
+    assert ledger.open is not None
+    beside = replace(ledger, open=replace(ledger.open, aside="retention_aside_1"))
+    for complete_to in (7, 8):
+        verdict = settle(_marker(8, complete_to=complete_to), beside)
+        assert (verdict.outcome, verdict.closing) == (Outcome.COMMITTED, Kind.COMMITTED)
+    assert settle(_marker(7, complete_to=4), beside).must_stop
 
 
 @pytest.mark.parametrize("field", ["ledger_id", "database_id"])

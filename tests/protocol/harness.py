@@ -133,12 +133,14 @@ def _put_fault(folder: Path, name: str, fault: Fault | None) -> None:
 
     way = rule = ""
     seen = 0
-    run_batch = executor.run_batch
 
-    def noting(opened: Any, work: Any, *rest: Any) -> Any:
-        nonlocal way, rule
-        way, rule = type(work.eraser).__name__, work.step.rule
-        return run_batch(opened, work, *rest)
+    def noting(run_batch: Callable[..., Any]) -> Callable[..., Any]:
+        def batch(opened: Any, work: Any, *rest: Any) -> Any:
+            nonlocal way, rule
+            way, rule = type(work.eraser).__name__, work.step.rule
+            return run_batch(opened, work, *rest)
+
+        return batch
 
     def reached(point: str) -> None:
         nonlocal seen
@@ -150,7 +152,8 @@ def _put_fault(folder: Path, name: str, fault: Fault | None) -> None:
         if seen == fault.occurrence:
             fault.act(folder)
 
-    executor.run_batch = noting
+    executor.run_batch = noting(executor.run_batch)
+    executor.run_aside_batch = noting(executor.run_aside_batch)
     points.reached = reached
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.aside_partitions import AsideEraser
 from retention.databases.erasing.bounded_pieces import BoundedPieceEraser
 from retention.databases.erasing.erase import DirectEraser, Eraser
 from retention.databases.erasing.erase_cte import CteEraser
@@ -50,13 +51,19 @@ def _plainest(
         has_keys = keys and bool(plan.schema.tables[step.table].key)
         if has_keys and step.action is Action.ANONYMIZE and not dialect.returns_updated_rows:
             return KeysFirstEraser(plan, dialect, step)
-        if holds_the_file(plan, step):
-            return WholeFileEraser(plan, dialect, step, keys=keys)
-        eraser = PartitionEraser if may_go_whole(plan, step) else DirectEraser
-        return eraser(plan, dialect, step, keys=keys)
+        return _direct(plan, dialect, step, keys=keys)
     if dialect.data_modifying_ctes:
         return CteEraser(plan, dialect, step, keys=keys)
     return SetEraser(plan, dialect, step, keys=keys)
+
+
+def _direct(plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> Eraser:
+    if holds_the_file(plan, step):
+        return WholeFileEraser(plan, dialect, step, keys=keys)
+    if not may_go_whole(plan, step):
+        return DirectEraser(plan, dialect, step, keys=keys)
+    eraser = AsideEraser if dialect.name == "mysql" else PartitionEraser
+    return eraser(plan, dialect, step, keys=keys)
 
 
 def reads_other_rows(plan: Plan, step: Step) -> bool:

@@ -1,7 +1,8 @@
-"""Partitions of which every row is due: verified, counted, noted, and emptied at once (PostgreSQL).
+"""Partitions of which every row is due: verified, counted, noted, and emptied at once.
 
-TRUNCATE is undone with its transaction, so the proof is that of any batch. The partition itself stays,
-so that no insert fails for want of one, and nobody waits for a lock on the whole table.
+On PostgreSQL TRUNCATE is undone with its transaction, so the proof is that of any batch. The
+partition itself stays, so that no insert fails for want of one, and nobody waits for a lock on the
+whole table. MariaDB has another way: aside_partitions.py.
 """
 
 from __future__ import annotations
@@ -49,20 +50,24 @@ class WholePartition:
 def may_go_whole(plan: Plan, step: Step) -> bool:
     """TRUE where nothing but the rows' own columns decides, and no trigger waits for them."""
     table = plan.schema.tables[step.table]
-    parted = plan.schema.dialect == "postgresql" and table.kind is TableKind.PARTITIONED
+    parted = table.kind is TableKind.PARTITIONED
     return parted and step.action is Action.DELETE and not table.triggers
 
 
 def partitions_first(eraser: Eraser) -> Iterator[Window]:
     """The partitions that looked wholly due when the step began."""
-    if isinstance(eraser, PartitionEraser):
+    if isinstance(eraser, PartEraser):
         yield from eraser.due
 
 
-class PartitionEraser(DirectEraser):
-    """Whole partitions where it can, then windows of rows."""
+class PartEraser(DirectEraser):
+    """Knows which partitions looked wholly `due` when the step began."""
 
     due: tuple[WholePartition, ...] = ()
+
+
+class PartitionEraser(PartEraser):
+    """Whole partitions where it can, then windows of rows (PostgreSQL)."""
 
     def prepare(self, connection: sa.Connection) -> None:
         """Look for partitions of which every row is due; a look ends at the first that is not."""
