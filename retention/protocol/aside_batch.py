@@ -52,6 +52,8 @@ def run_aside_batch(opened: Opened, work: Work, window: Window) -> Taken:
     """
     assert isinstance(work.eraser, AsideEraser)
     assert isinstance(window, WholePartition)
+    if opened.reapplying:
+        return Taken()
     sequence, name = opened.next_sequence, opened.database.name
     aside = new_aside(opened.ledger.ledger_id, sequence, work.step.table, window.name)
     points.reached(points.BEGUN)
@@ -98,7 +100,7 @@ class _Batch:
                 opened.connection.begin() as transaction,
             ):
                 check_marker(opened)
-                if opened.reapplying or self.eraser.is_held(opened.connection):
+                if self.eraser.is_held(opened.connection):
                     return Taken()
                 with self.beside.begin(), locked(self.beside, self.aside) as got:
                     taken = self._taken() if got else Taken()
