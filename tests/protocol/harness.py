@@ -111,7 +111,7 @@ def work(
 
 def _set_up(setting: Setting) -> None:
     from retention.databases import database
-    from retention.databases.erasing import walker, windows
+    from retention.databases.erasing import aside_partitions, asides, walker, windows
     from retention.execution import pace
     from retention.protocol import batch
 
@@ -120,6 +120,8 @@ def _set_up(setting: Setting) -> None:
     windows.KeyWalker.__init__.__defaults__ = (setting.window, None)
     windows.PageWalker.__init__.__defaults__ = (1,)
     pace.Pace.adapt = lambda *_: None
+    # a busy machine shall not decide what goes whole
+    aside_partitions.LONGEST, asides._TURNS = GIVE_UP, 20
     if setting.hasty:
         batch.ATTEMPTS = 2
         database._SETTINGS["sqlite"] += ("PRAGMA busy_timeout = 300",)
