@@ -246,3 +246,53 @@ def test_a_thread_of_rows_with_two_keys(project: Project) -> None:
     assert (found["due"], found["waiting"], found["running"]) == (2, 2, 1)
     assert project.night(AT)["threads delete"]["erased"] == 2
     assert project.rows("SELECT org, id FROM messages ORDER BY id") == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_several_steps_may_ask_about_one_thread(project: Project) -> None:
+    """Masks of three rules wait for one deletion of threads: each step sees it in its own way."""
+    project.sql(
+        "CREATE TABLE owners (id INTEGER PRIMARY KEY, left_on DATE, note VARCHAR(9), "
+        "mail VARCHAR(9), team INTEGER)",
+        "CREATE TABLE letters (id INTEGER PRIMARY KEY, sent DATE, note VARCHAR(9), "
+        "mail VARCHAR(9), owner INTEGER, thread INTEGER)",
+        "INSERT INTO owners VALUES (1, '2019-01-01', 'n', 'm', 1), (2, '2030-01-01', 'n', 'm', 2)",
+        "INSERT INTO letters VALUES (1, '2019-01-01', 'n', 'm', 2, NULL), "
+        "(2, '2019-01-01', 'n', 'm', 2, 1), (3, '2026-05-20', 'n', 'm', 2, NULL)",
+    )
+    project.policy(
+        """
+        [rules.owners]
+        table = "owners"
+        start = "left_on"
+        delete_after = "9 years"
+        anonymize_after = "2 years"
+        [rules.owners.anonymize]
+        "note, mail" = "null"
+        "letters(owner).note" = "null"
+        [rules.letters]
+        table = "letters"
+        together = "thread"
+        start = "sent"
+        delete_after = "30 days"
+        anonymize_after = "3 days"
+        [rules.letters.anonymize]
+        "note, mail" = "null"
+        "owners(owner).mail" = "null"
+        [rules.teams]
+        table = "owners"
+        together = "team"
+        start = { earliest_of = ["letters(owner).sent"] }
+        anonymize_after = "99 years"
+        [rules.teams.anonymize]
+        mail = "null"
+        [references]
+        "letters.owner" = { to = "owners.id", then = "delete" }
+        "letters.thread" = { to = "letters.id", then = "detach" }
+        """
+    )
+    project.enroll()
+    counted = project.plan("2026-06-01")
+    assert counted["letters delete"]["due"] == 2
+    night = project.night("2026-06-01")
+    assert (night["letters delete"]["erased"], night["letters anonymize"]["anonymized"]) == (2, 1)
+    assert project.rows("SELECT id, note FROM letters") == [(3, None)]

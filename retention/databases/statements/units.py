@@ -100,7 +100,9 @@ class Units:
         if unit.reference is None:
             found = found.where(in_a_unit(unit, row))
             return self._named(name, table, found)
-        spread = found.cte(f"{name}_spread", recursive=True, nesting=self.naming is None)
+        # steps that ask for a later one each spread a set of their own, in one statement
+        own = f"{name}_spread" if self.naming is None else None
+        spread = found.cte(own, recursive=True, nesting=self.naming is None)
         pairs = self._pairs(step.table, unit.reference, table.key)
         same = (pairs.c[f"own_{at}"] == spread.c[one] for at, one in enumerate(table.key))
         beyond = sa.select(*(pairs.c[f"other_{at}"] for at in range(len(table.key))))
