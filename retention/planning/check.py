@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from retention.planning.declared import flat_label, may_be_shared
 from retention.planning.detaching import detach_faults
+from retention.planning.evidence_checks import clocks_masked_away, floors_masked_away
 from retention.planning.excluding import exclude
 from retention.planning.mask_ways import unmasked_when_unused
 from retention.planning.plan import Action, Floor, Plan, Step
@@ -35,6 +36,7 @@ def contradictions(policy: Policy, plan: Plan) -> Iterator[Fault]:
                     "or lower the floor",
                 )
         yield from _maskless(plan, step)
+    yield from dict.fromkeys(floors_masked_away(plan))
 
 
 def _same_clock(step: Step, floor: Floor) -> bool:
@@ -121,6 +123,7 @@ def warnings(policy: Policy, plan: Plan) -> Iterator[Fault]:
             )
     yield from _partial(plan)
     yield from dict.fromkeys(_lost_evidence(plan))
+    yield from dict.fromkeys(clocks_masked_away(plan))
     yield from dict.fromkeys(lost_to_moves(plan))
     yield from dict.fromkeys(_unreadable(plan))
 

@@ -123,9 +123,25 @@ def _erases_evidence(plan: Plan, eraser: Step, reader: Step) -> bool:
         return False
     lost = set(plan.lost_tables(eraser))
     masked = {(mask.table, mask.column) for mask in (*eraser.masks, *eraser.above)}
-    return any(
-        table in lost or (table, column) in masked for table, column in _evidence(plan, reader)
-    )
+    evidence = set(_evidence(plan, reader))
+    if any(table in lost for table, _ in evidence):
+        return True
+    return bool(masked & (evidence | set(_own_evidence(plan, reader))))
+
+
+def _own_evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:
+    """Columns of the rows themselves that say when the step, and floors that may stop it, are due."""
+    deadlines = [step.deadline, step.early]
+    clocks = [step.clock]
+    for floor in plan.floors:
+        if floor.table in (step.table, *plan.lost_tables(step)):
+            clocks.append(floor.clock)
+            deadlines.append(floor.deadline)
+    columns = [it for clock in clocks if clock for it in (*clock.columns, *clock.requires)]
+    paths = [column.path for column in columns if column.event is None]
+    paths += [deadline.by for deadline in deadlines if deadline and deadline.by]
+    paths += [step.younger.born.path] if step.younger else []
+    yield from ((path.table, path.column) for path in paths)
 
 
 def _evidence(plan: Plan, step: Step) -> Iterator[tuple[str, str]]:

@@ -30,8 +30,9 @@ from naive import (
 )
 from test_clocks import Bench, bench_on, walking_by_index
 
-from retention.errors import PolicyError
+from retention.errors import DatabaseFailure, PolicyError
 from retention.execution.accounts import StepCount, StepResult
+from retention.execution.preview import preview
 from retention.ledger.entry import Entry
 from retention.policies.calendar import CountedFrom, FinancialYears, Stage, Term
 from retention.policies.period import parse_period
@@ -59,6 +60,7 @@ MASKS = {
 }
 AGES = [-400, -1, 0, 1, 2, 29, 30, 31, 365, 366, 366, 731, 731, 900, 900, 900, 1500, 1500]
 NONE: tuple[Any, ...] = ()
+NULLS = ("is null", "is not null")
 
 
 @dataclass(frozen=True)
@@ -224,13 +226,17 @@ def _condition(
         paths += [Path(hops, "flag") for hops in _plain_hops(example, table, down=False)]
     if children:
         paths += [Path(hops, "flag") for hops in _plain_hops(example, table, down=True)]
+    # what masks change and what detaching cuts; a mask's own column is compared with nothing
+    paths += [Path(path.hops, draw(st.sampled_from(list(MASKS)))) for path in paths[1:]]
+    paths += [Path(NONE, ref.column) for ref in example.references if ref.table == table]
     path = draw(st.sampled_from(paths))
-    operator = draw(st.sampled_from(["=", "=", "<>", "is null", "is not null"]))
-    name = "flag"
+    is_flag = path.column == "flag"
+    operator = draw(st.sampled_from([*(["=", "=", "<>"] if is_flag else []), *NULLS]))
+    name = path.column
     if path.hops:
         (reference, down), *_ = path.hops
-        name = f"{reference.table if down else reference.parent}.flag"
-    text = f"{name} {operator}" + (" 1" if operator in ("=", "<>") else "")
+        name = f"{reference.table if down else reference.parent}.{name}"
+    text = f"{name} {operator}" + (" 1" if is_flag and operator not in NULLS else "")
     return Condition(path, operator, 1), text
 
 
@@ -529,6 +535,12 @@ def users_may_go(example: Example) -> bool:
     return above and any(rule.delete for rule in example.rules)
 
 
+def conditions_may_turn(example: Example) -> bool:
+    """A condition reads what a mask changes, or what is cut when rows go."""
+    conditions = [found for rule in example.rules for found in (rule.where, *rule.unless) if found]
+    return any(condition.path.column != "flag" for condition in conditions)
+
+
 def check_night(bench: Bench, example: Example) -> None:
     """Two nights: counts, contents, ledger and safety; the second finds nothing left to do."""
     assume(not any(known(example) for known in KNOWN))
@@ -540,18 +552,25 @@ def check_night(bench: Bench, example: Example) -> None:
     with walking_by_index(2) if example.indexed else nullcontext():
         check_run(bench, example, policy, example.rows)
         second = check_run(bench, example, policy, contents(bench, example))
-    if not evidence_may_go(example) and not users_may_go(example):
+    turning = (evidence_may_go, users_may_go, conditions_may_turn)
+    if not any(may(example) for may in turning):
         assert not [result for result in second if result.done or result.also]
 
 
 def is_allowed(bench: Bench, policy: Policy) -> bool:
-    """False where the plan refuses the policy."""
+    """False where the plan refuses the policy, or nests deeper than SQLite parses."""
     try:
-        with bench.planned(policy, AS_OF):
+        with bench.planned(policy, AS_OF) as (connection, plan):
+            if bench.name == "sqlite":
+                preview(bench.database, connection, plan)
             return True
     except PolicyError as error:
         event(f"refused: {error.problems[0].message[-60:]}")
-        return False
+    except DatabaseFailure as error:
+        if error.sqlstate != "SQLITE_ERROR":
+            raise
+        event("too deep")
+    return False
 
 
 def frees_itself(example: Example) -> bool:

@@ -19,6 +19,7 @@ from test_nights import (
     Declared,
     Example,
     check_run,
+    conditions_may_turn,
     contents,
     evidence_may_go,
     examples,
@@ -79,6 +80,9 @@ def may_be_freed(example: Example) -> bool:
     return sum(1 for rule in example.rules if rule.delete) > 1
 
 
+TURNING = (evidence_may_go, users_may_go, conditions_may_turn, may_be_freed)
+
+
 def check_units(bench: Bench, example: Example) -> None:
     """Two nights against the oracle; the second finds nothing left to do."""
     assume(not any(known(example) for known in (*KNOWN, waits_for_itself)))
@@ -89,7 +93,7 @@ def check_units(bench: Bench, example: Example) -> None:
     assume(is_allowed(bench, policy))
     check_run(bench, example, policy, example.rows)
     second = check_run(bench, example, policy, contents(bench, example))
-    if not any(maybe(example) for maybe in (evidence_may_go, users_may_go, may_be_freed)):
+    if not any(maybe(example) for maybe in TURNING):
         assert not [result for result in second if result.done or result.also]
 
 

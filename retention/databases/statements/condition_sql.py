@@ -50,12 +50,20 @@ _PREFIX: dict[str, Callable[[Expression], Expression]] = {
 }
 
 
-class ConditionSql:
-    """Conditions over a row of one table."""
+Left = Callable[[str, str, Row], Expression]
+"""A column of a row of a table, by their names, as earlier steps of the night leave it."""
 
-    def __init__(self, dialect: Dialect, schema: Schema, alive: Alive) -> None:
+
+class ConditionSql:
+    """Conditions over a row of one table; `left`: None where columns are read as they are."""
+
+    def __init__(
+        self, dialect: Dialect, schema: Schema, alive: Alive, left: Left | None = None
+    ) -> None:
         self.dialect = dialect
         self.schema = schema
+        self.alive = alive
+        self.left = left
         self.reach = Reach(schema, alive)
 
     def selects(self, row: Row, condition: Condition | None) -> Truth | None:
@@ -130,12 +138,17 @@ class ConditionSql:
         """The row's own column, or a scalar sub-query up along references."""
         hops = path.hops[skip:]
         if not hops:
-            return row.c[path.column]
+            return self._read(row, path)
         targets = [row_of(self.schema.tables[hop.target]).alias() for hop in hops]
         join = []
         here: Row = row
         for hop, target in zip(hops, targets, strict=True):
             join.append(joined(hop.reference, here, target))
+            alive = self.alive(hop.target, target)
+            join += [] if alive is None else [alive]
             here = target
-        query = sa.select(targets[-1].c[path.column]).where(*join).limit(1)
+        query = sa.select(self._read(here, path)).where(*join).limit(1)
         return query.correlate_except(*targets).scalar_subquery()
+
+    def _read(self, row: Row, path: ColumnPath) -> Expression:
+        return row.c[path.column] if self.left is None else self.left(path.table, path.column, row)

@@ -16,7 +16,7 @@ from retention.databases.sql import (
     is_true,
 )
 from retention.databases.statements.clock_sql import ClockSql
-from retention.databases.statements.condition_sql import ConditionSql
+from retention.databases.statements.condition_sql import ConditionSql, Left
 from retention.databases.statements.held_rows import held_rows
 from retention.databases.statements.rows import Alive, Reach, all_alive
 from retention.planning.clocks import Choice, Clock
@@ -36,14 +36,19 @@ _LIFTED = f"{_BY_RULE} AND retention_restriction.lifted_at IS NOT NULL"
 
 
 class Facts:
-    """Clocks, floors and holds of one plan, for one engine, over rows of its tables."""
+    """Clocks, floors and holds of one plan, for one engine, over rows of its tables.
 
-    def __init__(self, plan: Plan, dialect: Dialect, alive: Alive = all_alive) -> None:
+    `left`: what earlier steps of the night leave of a column that a condition reads.
+    """
+
+    def __init__(
+        self, plan: Plan, dialect: Dialect, alive: Alive = all_alive, left: Left | None = None
+    ) -> None:
         self.plan = plan
         self.dialect = dialect
         self.alive = alive
         self.reach = Reach(plan.schema, alive)
-        self.conditions = ConditionSql(dialect, plan.schema, alive)
+        self.conditions = ConditionSql(dialect, plan.schema, alive, left)
 
     def selected(self, step: Step | Floor, row: Row) -> Truth | None:
         """TRUE for the rows the rule speaks of; None where it speaks of all."""

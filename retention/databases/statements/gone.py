@@ -6,14 +6,23 @@ however many rules work on one another.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Row, Truth, all_of, any_of, is_true, row_of
+from retention.databases.sql import (
+    Expression,
+    Row,
+    Truth,
+    all_of,
+    any_of,
+    detached,
+    is_true,
+    row_of,
+)
 from retention.databases.statements.circles import Circle
 from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.outcomes import Outcomes
@@ -61,8 +70,9 @@ class GoneSets:
     def _made(self, index: int, unasked: Collection[int]) -> Outcomes:
         masked = partial(self._masked_before, index, unasked)
         alive, naming = self.alive(index), partial(self._unit_set, index)
+        left = partial(self._left_before, index, unasked)
         # what a later step would take is asked of the tables as this one finds them, as in a run
-        return Outcomes(self.plan, self.dialect, alive, masked=masked, naming=naming)
+        return Outcomes(self.plan, self.dialect, alive, masked=masked, naming=naming, left=left)
 
     def _unit_set(self, index: int, name: str, table: Table, query: sa.Select[Any]) -> sa.CTE:
         return self._naming(f"{self.prefix}{name}_{index}", table, query)
@@ -206,15 +216,60 @@ class GoneSets:
         """TRUE where a step before `index`, but for those `unasked`, masks this column of the row."""
         found: list[Truth] = []
         for position, step in enumerate(self.plan.steps[:index]):
-            for group in step.mask_groups if position not in unasked else ():
-                columns = {other.column for other in group.masks}
-                if group.table == mask.table and mask.column in columns:
-                    found.append(self.masks(position, group, row))
-            for use, masks in self.plan.last_masks(step):
-                if any((one.table, one.column) == (mask.table, mask.column) for one in masks):
-                    leaving = self.leaving(position)
-                    found.append(leaving.left_anonymous(use, row, step.rule))
+            groups = step.mask_groups if position not in unasked else ()
+            found += self._masked_at(position, groups, mask, row)
         return any_of(*found)
+
+    def _masked_at(
+        self, position: int, groups: Iterable[MaskGroup], mask: ColumnMask, row: Row
+    ) -> Iterator[Truth]:
+        """Why the step at `position` masks the column of the row: it takes it, or leaves it unused."""
+        step = self.plan.steps[position]
+        for group in groups:
+            columns = {other.column for other in group.masks}
+            if group.table == mask.table and mask.column in columns:
+                yield self.masks(position, group, row)
+        for use, masks in self.plan.last_masks(step):
+            if any((one.table, one.column) == (mask.table, mask.column) for one in masks):
+                yield self.leaving(position).left_anonymous(use, row, step.rule)
+
+    def _left_before(
+        self, index: int, unasked: Collection[int], table: str, column: str, row: Row
+    ) -> Expression:
+        """What the steps before `index` leave in a column of the row."""
+        value: Expression = row.c[column]
+        for position, step in enumerate(self.plan.steps[:index]):
+            for reference in self.plan.gone_with(step).detached:
+                if reference.table == table and column in reference.columns:
+                    cut = is_true(self.with_parents(position, reference, row))
+                    value = sa.case((cut, detached(reference)), else_=value)
+            for mask in (*step.masks, *step.above):
+                if (mask.table, mask.column) == (table, column):
+                    value = self._masked_value(position, unasked, mask, row, value)
+        return value
+
+    def _masked_value(
+        self,
+        position: int,
+        unasked: Collection[int],
+        mask: ColumnMask,
+        row: Row,
+        value: Expression,
+    ) -> Expression:
+        """The value, or what the step at `position` makes of it where it masks it.
+
+        Steps `unasked` need no set: they mask rows of their own alone, and are asked in place.
+        """
+        step, table = self.plan.steps[position], self.plan.schema.tables[mask.table]
+        earlier = [other for other in unasked if other < position]
+        predicates = self.apart(position, earlier)
+        if position in unasked:
+            reached = predicates.doomed(step, row)
+        else:
+            reached = any_of(*self._masked_at(position, step.mask_groups, mask, row))
+        needed = is_true(predicates.any_to_mask([mask], row))
+        masked = predicates.masks.masked(row, table, table.columns[mask.column], mask.mask)
+        return sa.case((sa.and_(is_true(reached), needed), masked), else_=value)
 
     def masks(self, position: int, group: MaskGroup, row: Row) -> Truth:
         """TRUE for a row of `group.table` to which the step's rows lead, and which may be masked."""

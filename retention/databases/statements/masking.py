@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, is_true
+from retention.databases.statements.condition_sql import Left
 from retention.databases.statements.facts import Facts
 from retention.databases.statements.mask_sql import MaskSql, kept_columns
 from retention.databases.statements.rows import Alive, all_alive
@@ -26,8 +27,9 @@ class Masking(Facts):
         dialect: Dialect,
         alive: Alive = all_alive,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
+        left: Left | None = None,
     ) -> None:
-        super().__init__(plan, dialect, alive)
+        super().__init__(plan, dialect, alive, left)
         self.masked = masked
         self.masks = MaskSql(dialect)
 

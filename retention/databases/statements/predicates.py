@@ -21,6 +21,7 @@ from retention.databases.sql import (
     any_of,
     is_true,
 )
+from retention.databases.statements.condition_sql import Left
 from retention.databases.statements.freed import Freed
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.remember_sql import RememberSql
@@ -43,8 +44,9 @@ class Predicates(Stopping):
         taken: Callable[[Step, Row], Truth] | None = None,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
         naming: Naming | None = None,
+        left: Left | None = None,
     ) -> None:
-        super().__init__(plan, dialect, alive, masked, naming)
+        super().__init__(plan, dialect, alive, masked, naming, left)
         self.taken = taken or (lambda step, row: is_true(self.doomed(step, row)))
         self.remembering = RememberSql(plan, dialect, self.taken)
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import Row, Truth, all_of, row_of
 from retention.databases.statements.circles import Circle
+from retention.databases.statements.condition_sql import Left
 from retention.databases.statements.file_names import unsafe_name
 from retention.databases.statements.masking import Masking
 from retention.databases.statements.rows import Alive, all_alive
@@ -37,8 +38,9 @@ class Stopping(Masking):
         alive: Alive = all_alive,
         masked: Callable[[ColumnMask, Row], Truth] | None = None,
         naming: Naming | None = None,
+        left: Left | None = None,
     ) -> None:
-        super().__init__(plan, dialect, alive, masked)
+        super().__init__(plan, dialect, alive, masked, left)
         self.units = Units(plan, alive, self.selected, naming)
         self._followed: dict[frozenset[str], _Stopped] = {}
 
