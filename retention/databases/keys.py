@@ -17,7 +17,7 @@ from retention.databases.sql import Expression, Row
 from retention.planning.row_guards import guard_of_text, guards_since_2000, sealed_guards
 from retention.planning.schema import ColumnKind, Table
 
-Key = tuple[int | str | Decimal, ...]
+Key = tuple[int | str | Decimal | bytes, ...]
 
 
 @dataclass(slots=True)
@@ -55,7 +55,8 @@ def key_columns(
     for name in table.key:
         whole = table.columns[name].kind is ColumnKind.INTEGER
         value: Expression = row.c[name]
-        columns.append(value if whole and not as_text else dialect.as_text(value))
+        plain = whole and not as_text
+        columns.append(value if plain else dialect.key_part(value, table.columns[name]))
     columns.append(sa.null() if guard is None else dialect.as_text(row.c[guard]))
     return columns
 
@@ -76,7 +77,11 @@ def taken_columns(table: Table, columns: Sequence[Sequence[Any]]) -> TakenKeys:
 def rows_of(result: sa.CursorResult[Any]) -> Sequence[Sequence[Any]]:
     """All rows as the driver gives them: to wrap a million of them costs as much as to read them."""
     assert result.cursor is not None
-    rows: Sequence[Sequence[Any]] = result.cursor.fetchall()
+    try:
+        rows: Sequence[Sequence[Any]] = result.cursor.fetchall()
+    except result.dialect.loaded_dbapi.Error as fault:
+        # the driver's own error, such as text that is no UTF-8, as SQLAlchemy would have told it
+        raise sa.exc.DBAPIError(None, None, fault) from fault
     result.close()
     return rows
 
@@ -120,11 +125,13 @@ def key_of(table: Table, values: Sequence[Any]) -> Key:
 
 
 def _part(kind: ColumnKind, value: Any) -> int | str | Decimal:
-    """A number where the column has numbers; SQLite may hold any text there, and fractions."""
+    """A number where the column has numbers; SQLite may hold any text there, fractions and NULL."""
+    if isinstance(value, bytes):
+        return value.hex()
     try:
         if kind is ColumnKind.INTEGER:
             number = int(value)
             return number if str(number) == str(value) else str(value)
         return Decimal(str(value)) if kind is ColumnKind.DECIMAL else str(value)
-    except (ValueError, ArithmeticError):
+    except (TypeError, ValueError, ArithmeticError):
         return str(value)

@@ -58,6 +58,11 @@ class Column:
     renews_itself: bool = False
     collation: str = ""
 
+    @property
+    def holds_bytes(self) -> bool:
+        """TRUE for strings of bytes, which no text can show as they are."""
+        return self.kind is ColumnKind.BINARY or "BINARY" in self.type_text.upper()
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -28,6 +28,10 @@ class MariaDB(MariaDBMasks):
     def as_text(self, value: Expression) -> Expression:
         return sa.cast(value, sa.CHAR())
 
+    def key_part(self, value: Expression, column: Column) -> Expression:
+        """Bytes as hexadecimal digits: as text, many of them would be the same question mark."""
+        return sa.func.lower(sa.func.hex(value)) if column.holds_bytes else self.as_text(value)
+
     def to_the_letter(self, text: Expression) -> Expression:
         return sa.cast(text, mysql.CHAR(charset="utf8mb4")).collate("utf8mb4_nopad_bin")
 

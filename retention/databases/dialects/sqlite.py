@@ -56,7 +56,17 @@ class SQLite(SQLiteMasks):
 
     def listed(self, value: Expression) -> Expression:
         whole = sa.func.typeof(value) == written("'integer'")
-        return sa.func.json_group_array(sa.case((whole, value), else_=self.as_text(value)))
+        return sa.func.json_group_array(sa.case((whole, value), else_=self._told(value)))
+
+    def key_part(self, value: Expression, column: Column) -> Expression:
+        return self._told(value)
+
+    def _told(self, value: Expression) -> Expression:
+        """Bytes, which may lie in any column, as hexadecimal digits: most of them are no text."""
+        digits = sa.func.lower(sa.func.hex(value))
+        return sa.case(
+            (sa.func.typeof(value) == written("'blob'"), digits), else_=self.as_text(value)
+        )
 
     def valid_iso(self, value: Expression, offsets: bool) -> Truth:
         """`date()` with a modifier keeps real days only; `julianday()` knows every time of day.

@@ -102,10 +102,12 @@ class NamedWindow:
         return sa.and_(*near, exact)
 
     def _spelled(self, row: Row) -> Expression:
-        names = [*self.table.key, *([self.guard] if self.guard else [])]
+        columns = [(row.c[name], self.table.columns[name]) for name in self.table.key]
+        texts = [self.dialect.key_part(value, column) for value, column in columns]
+        texts += [self.dialect.as_text(row.c[self.guard])] if self.guard else []
         parts: list[Expression] = []
-        for name in names:
-            text = sa.func.coalesce(self.dialect.as_text(row.c[name]), bind(""))
+        for told in texts:
+            text = sa.func.coalesce(told, bind(""))
             parts += [self.dialect.as_text(self.dialect.length(text)), bind(":"), text]
         return self.dialect.concatenated(parts)
 

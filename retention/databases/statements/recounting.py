@@ -120,7 +120,9 @@ class PlainRows:
         highest = self.connection.execute(
             sa.select(sa.func.max(self._row(table).c[found.key[0]]))
         ).scalar_one()
-        return 0 if highest is None else int(highest)
+        if highest is not None and not isinstance(highest, int):
+            return None  # SQLite may hold text there, which comes after every number
+        return highest or 0
 
     # -- rows with these keys -----------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def typed_key(table: Table, key: Sequence[str]) -> Key:
     return tuple(_typed(table, name, value) for name, value in zip(table.key, key, strict=True))
 
 
-def _typed(table: Table, name: str, value: str) -> int | str:
+def _typed(table: Table, name: str, value: str) -> int | str | bytes:
     kind = table.columns[name].kind
     if kind is ColumnKind.INTEGER:
         unsigned = "UNSIGNED" in table.columns[name].type_text.upper()
@@ -43,6 +43,13 @@ def _typed(table: Table, name: str, value: str) -> int | str:
             return str(UUID(value))
         except ValueError:
             raise UsageError(f'"{name}" is a UUID; nothing was done') from None
+    if table.columns[name].holds_bytes:
+        try:
+            return bytes.fromhex(value.removeprefix("\\x").removeprefix("0x").replace("-", ""))
+        except ValueError:
+            raise UsageError(
+                f'"{name}" is a string of bytes: write them as hexadecimal digits; nothing was done'
+            ) from None
     return value
 
 
