@@ -27,7 +27,7 @@ from retention.databases.statements.recounting import PlainRows, RowKey, Texts
 from retention.errors import DatabaseFailure
 from retention.execution.accounts import StepResult
 from retention.execution.limits import Ruling
-from retention.execution.recounting.before import Before, connected, dangling_rows
+from retention.execution.recounting.before import MOST_VALUES, Before, connected, dangling_rows
 from retention.execution.recounting.changes import changes_of, may_have_been_freed
 from retention.execution.recounting.judge import Judge, Keys
 from retention.execution.recounting.unmasked import Masks
@@ -227,7 +227,9 @@ class _Recounter:
                 self.found.skipped = "stopped by a signal"
                 return
             now = dangling_rows(self.rows, references)
-            new = new_rows(earlier, now)
+            # of more values than are counted, others may be among them the second time
+            known = now if len(earlier) < MOST_VALUES else {it: now.get(it, 0) for it in earlier}
+            new = new_rows(earlier, known)
             table, label = references[0].table, references[0].label
             label = f"{label} → {references[0].parent}"
             self.found.references.append(

@@ -17,6 +17,7 @@ from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.recounting import PlainRows
 from retention.execution import recount as recounting
 from retention.execution.executor import execute
+from retention.execution.recounting import before
 from retention.execution.recounting.verdict import Recount
 from retention.planning.plan import Companions, Plan
 from retention.policies.parse import parse_policy
@@ -449,3 +450,41 @@ def test_a_recount_that_fails_is_told_and_ends_with_1(
     assert body["recount"][0]["failed"]
     assert "did not get to its end" in html
     assert body["committed"]
+
+
+TAGS = {"sqlite": "text collate nocase", "mysql": "varchar(20)", "postgresql": "text"}
+
+
+@pytest.mark.parametrize("most", [100_000, 2])
+def test_dangling_rows_that_go_make_no_others_new(
+    project: Project, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Rows that referred to nothing before are not new, though their values differ in case alone, or
+    are more than are counted.
+    """
+    monkeypatch.setattr(before, "MOST_VALUES", most)
+    monkeypatch.setattr(recounting, "MOST_VALUES", most)
+    kind = TAGS[project.dialect]
+    project.sql(
+        f"create table tags (name {kind} primary key, at date)",
+        f"create table uses (id integer primary key, tag {kind}, at date)",
+        "insert into tags values ('z', '2020-01-01')",
+        "insert into uses values (1, 'ab', '2020-01-01'), (2, 'AB', '2030-01-01'),"
+        " (3, 'Ab', '2030-01-01'), (4, 'aB', '2030-01-01')",
+    )
+    project.policy(
+        """
+        [rules.uses]
+        table = "uses"
+        start = "at"
+        delete_after = "0 days"
+        [rules.tags]
+        table = "tags"
+        start = "at"
+        delete_after = "0 days"
+        [references]
+        "uses.tag" = { to = "tags.name", then = "block" }
+        """
+    )
+    project.enroll()
+    assert findings(night(project)) == set()

@@ -22,7 +22,14 @@ def dangling(rows: PlainRows, ways: Sequence[Reference], most: int) -> dict[RowK
     """
     reference = ways[0]
     row = row_of(rows.schema.tables[reference.table])
-    values = [row.c[name] for name in reference.columns]
+    columns = rows.schema.tables[reference.table].columns
+    # to the letter: of spellings that are equal here, another would stand for all of them each time
+    values = [
+        rows.dialect.to_the_letter(row.c[name])
+        if columns[name].kind is ColumnKind.TEXT
+        else row.c[name]
+        for name in reference.columns
+    ]
     query = sa.select(*values, sa.func.count()).select_from(row)
     query = query.where(*_names_a_row(rows.schema, row, reference))
     for way in ways:
