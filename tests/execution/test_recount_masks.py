@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from retention.execution.recounting.masks import can_be_read, is_masked
 from retention.planning.schema import Column, ColumnKind
 from retention.policies.masking import parse_mask
 
+NOON = datetime(2020, 1, 1, 12, tzinfo=timezone(timedelta(hours=1)))
+UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 DONE: list[tuple[Any, str]] = [
     ({"text": "[erased]"}, "[erased]"),
     ({"text": "x"}, "x    "),
@@ -18,6 +21,10 @@ DONE: list[tuple[Any, str]] = [
     ({"value": True}, "1"),
     ({"value": False}, "false"),
     ({"value": "1900-01-01"}, "1900-01-01 00:00:00"),
+    ({"value": NOON}, "2020-01-01 11:00:00+00"),
+    ({"value": NOON}, "2020-01-01 11:00:00"),
+    ({"value": NOON.replace(tzinfo=None)}, "2020-01-01 12:00:00.000000"),
+    ({"text": UUID.upper()}, UUID),
     ({"template": "gone-{id}@invalid"}, "gone-7@invalid"),
     ({"truncate": "day"}, "2024-05-06 00:00:00+00"),
     ({"truncate": "month"}, "2024-05-01"),
@@ -39,6 +46,9 @@ OPEN: list[tuple[Any, str]] = [
     ({"value": 0}, "none"),
     ({"value": True}, "0"),
     ({"value": "1900-01-01"}, "1900-01-01 00:00:01"),
+    ({"value": NOON}, "2020-01-01 12:00:00+00"),
+    ({"value": NOON.replace(tzinfo=None)}, "2020-01-01 11:00:00"),
+    ({"text": UUID}, UUID.replace("a", "b")),
     ({"template": "gone-{id}@invalid"}, "gone-8@invalid"),
     ({"truncate": "day"}, "2024-05-06 00:00:01"),
     ({"truncate": "month"}, "2024-05-02"),

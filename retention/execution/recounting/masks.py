@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from retention.planning.schema import Column, ColumnKind
@@ -38,6 +38,7 @@ _CUT = {
 _BEYOND = re.compile(r"-?infinity|.* BC|0000-00-00.*|1970-01-01 00:00:01(?:\.0+)?", re.ASCII)
 _FIRST_DAY = datetime(1970, 1, 1)
 _LOWEST = -(2**31)
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _UNREAD = (ColumnKind.JSON, ColumnKind.ARRAY, ColumnKind.BINARY, ColumnKind.OTHER)
 _TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
@@ -113,8 +114,12 @@ def _is_cut_count(text: str, unit: str, ticks: int) -> bool:
 
 
 def _is_constant(text: str, value: str | int | float | date) -> bool:
+    if isinstance(value, datetime) and _same_moment(text, value):
+        return True
     value = str(value) if isinstance(value, date) else value
     if isinstance(value, str):
+        if _UUID.fullmatch(text) and _UUID.fullmatch(value):
+            return text.lower() == value.lower()
         # a DATE shows a constant without the time it was written with, a CHAR(n) with spaces
         return text.rstrip(" ") == value.rstrip(" ") or _same_day(text, value)
     if isinstance(value, bool):
@@ -123,6 +128,17 @@ def _is_constant(text: str, value: str | int | float | date) -> bool:
         return Decimal(text) == Decimal(str(value))
     except InvalidOperation:
         return False
+
+
+def _same_moment(text: str, value: datetime) -> bool:
+    """The moment as a database shows it: an instant in UTC, with or without saying so."""
+    try:
+        shown = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    if value.tzinfo is not None:
+        shown = shown if shown.tzinfo is not None else shown.replace(tzinfo=UTC)
+    return shown == value
 
 
 def _same_day(text: str, value: str) -> bool:
