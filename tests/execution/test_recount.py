@@ -488,3 +488,15 @@ def test_dangling_rows_that_go_make_no_others_new(
     )
     project.enroll()
     assert findings(night(project)) == set()
+
+
+def test_offsets_that_no_place_has_say_nothing(project: Project) -> None:
+    """A time with such an offset is undecidable: it stays, and that is no fault."""
+    project.sql(
+        "create table logs (id integer primary key, at varchar(40))",
+        "insert into logs values (1, '2010-01-01T00:00:00+99:99'), (2, '2010-01-01T00:00:00+02:00')",
+    )
+    project.policy('[rules.logs]\ntable = "logs"\nstart = "at"\ndelete_after = "0 days"\n')
+    project.enroll()
+    assert findings(night(project)) == set()
+    assert project.rows("select id from logs") == [(1,)]

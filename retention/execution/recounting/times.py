@@ -29,6 +29,7 @@ _ISO = re.compile(
 )
 _BEYOND = re.compile(r"infinity|\d{5,}-\d\d-\d\d(?!.*BC$).*", re.ASCII)
 _DAY = timedelta(days=1)
+_FARTHEST_EAST = timedelta(hours=14)
 _FARTHEST = timedelta(days=200 * 365)
 NEVER = datetime.max.replace(tzinfo=UTC)
 """A time past the year 9999, such as PostgreSQL's infinity: its row is never due."""
@@ -115,8 +116,11 @@ def _zone_of(column: ClockColumn) -> str:
     return "UTC" if column.form is ClockForm.TIMESTAMPTZ else column.stored_in
 
 
-def _placed(wall: datetime, offset: str | None, stored_in: str) -> datetime:
-    """A local time that came twice, or never, is read as the later instant: doubt keeps."""
+def _placed(wall: datetime, offset: str | None, stored_in: str) -> datetime | Mark:
+    """A local time that came twice, or never, is read as the later instant: doubt keeps.
+
+    An offset that no place on earth has says nothing.
+    """
     if offset is None:
         if stored_in == "UTC":
             return wall.replace(tzinfo=UTC)
@@ -126,6 +130,8 @@ def _placed(wall: datetime, offset: str | None, stored_in: str) -> datetime:
         return wall.replace(tzinfo=UTC)
     digits = offset[1:].replace(":", "").ljust(4, "0")
     shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    if shift > _FARTHEST_EAST or int(digits[2:]) not in (0, 30, 45):
+        return Mark.UNDECIDABLE
     return wall.replace(tzinfo=UTC) - (-shift if offset[0] == "-" else shift)
 
 
