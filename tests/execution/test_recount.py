@@ -500,3 +500,20 @@ def test_offsets_that_no_place_has_say_nothing(project: Project) -> None:
     project.enroll()
     assert findings(night(project)) == set()
     assert project.rows("select id from logs") == [(1,)]
+
+
+def test_a_blank_before_the_offset_is_read_on_every_engine(project: Project) -> None:
+    """Ruby writes times so; they are due with all others, and what stays is not called due."""
+    project.sql(
+        "create table logs (id integer primary key, at varchar(40))",
+        "insert into logs values (1, '2023-12-31 00:30:00 +0200'), (2, '2023-12-30T22:00:00 Z'),"
+        " (3, '2023-12-31 00:30:00 -0200')",
+    )
+    project.policy(
+        '[rules.logs]\ntable = "logs"\nstart = "at"\ndelete_after = "1 day"\n'
+        'counted_from = "event"\n'
+    )
+    project.enroll()
+    outcome = project.run("run", "--all", "--at", "2024-01-01T23:00:00Z")
+    assert outcome.code == 0, outcome.err
+    assert project.rows("select id from logs order by id") == [(3,)]

@@ -29,7 +29,7 @@ _UNITS = {"epoch s": 1_000_000, "epoch ms": 1_000, "epoch us": 1}
 _ISO = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
     r"(?:[ T](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>[.,]\d{1,9})?"
-    r"(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?)?"
+    r"(?: ?(?P<offset>Z|[+-]\d{2}(?::?\d{2})?))?)?"
 )
 
 

@@ -358,7 +358,8 @@ def _iso(draw: st.DrawFn, moment: datetime, stored_in: str) -> str:
         wall = moment + (shift if offset[0] == "+" else -shift)
     precision = draw(st.sampled_from(["%H:%M:%S", "%H:%M:%S", "%H:%M", "%H:%M:%S.%f"]))
     text = wall.strftime(f"%Y-%m-%d{draw(st.sampled_from('T '))}{precision}")
-    return text + offset
+    blank = " " if offset and draw(st.integers(0, 3)) == 0 else ""
+    return text + blank + offset
 
 
 def _value(draw: st.DrawFn, kind: str, engine: str, moment: datetime, example: Example) -> Any:

@@ -34,7 +34,7 @@ class DataFusion(Dialect):
         return _matches(value, ISO_OFFSET_PATTERN if offsets else ISO_PATTERN)
 
     def offset_of(self, value: Expression, offsets: bool) -> Expression:
-        form = r"Z|[+-]\d\d(?::?\d\d)?" if offsets else "Z"
+        form = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)" if offsets else "Z"
         has = _matches(value, rf":\d\d(?:[.,]\d+)?(?:{form})$")
         found = sa.func.regexp_replace(value, bind(rf"^.*:\d\d(?:[.,]\d+)?({form})$"), bind(r"\1"))
         return sa.case((has, found), else_=bind(""))
@@ -49,7 +49,7 @@ class DataFusion(Dialect):
         found.append(sa.and_(size != 10, tail == bind(""), flat < bind(iso_text(naive))))
         for spellings, shift in OFFSETS if offsets else OFFSETS[:1]:
             moment = (cutoff.instant.astimezone(UTC) + shift).replace(tzinfo=None)
-            known = tail.in_([bind(spelling) for spelling in spellings])
+            known = sa.func.ltrim(tail).in_([bind(spelling) for spelling in spellings])
             found.append(sa.and_(known, flat < bind(iso_text(moment))))
         return sa.or_(*found)
 

@@ -77,7 +77,7 @@ class Dialect:
         raise NotImplementedError
 
     def offset_of(self, value: Expression, offsets: bool) -> Expression:
-        """The `Z` or `+02:00` at the end of valid ISO text; '' where there is none."""
+        """The `Z`, `+02:00` or ` +02:00` at the end of valid ISO text; '' where there is none."""
         raise NotImplementedError
 
     def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
@@ -92,7 +92,7 @@ class Dialect:
         ]
         for spellings, shift in OFFSETS if offsets else OFFSETS[:1]:
             moment = (cutoff.instant.astimezone(UTC) + shift).replace(tzinfo=None)
-            known = tail.in_([bind(spelling) for spelling in spellings])
+            known = sa.func.ltrim(tail).in_([bind(spelling) for spelling in spellings])
             whens.append((known, self._padded(flat, size) < bind(iso_text(moment))))
         return sa.case(*whens, else_=sa.false())
 

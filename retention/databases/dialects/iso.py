@@ -9,4 +9,4 @@ _DAY = (
 )
 _TIME = r"([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
 ISO_PATTERN = f"^{_DAY}{_TIME}Z?)?$"
-ISO_OFFSET_PATTERN = f"^{_DAY}{_TIME}" + r"(Z|[+-]\d\d(:?\d\d)?)?)?$"
+ISO_OFFSET_PATTERN = f"^{_DAY}{_TIME}" + r"( ?(Z|[+-]\d\d(:?\d\d)?))?)?$"

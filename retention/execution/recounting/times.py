@@ -23,8 +23,8 @@ from retention.policies.calendar import OutsideFinancialYears, Term, local_day
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
-    r"(?:[ T](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>[.,]\d{1,9})?\s?"
-    r"(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    r"(?:[ T](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>[.,]\d{1,9})?"
+    r"(?: ?(?P<offset>Z|[+-]\d{2}(?::?\d{2})?))?)?",
     re.ASCII,
 )
 _BEYOND = re.compile(r"infinity|\d{5,}-\d\d-\d\d(?!.*BC$).*", re.ASCII)
