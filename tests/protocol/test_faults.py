@@ -73,7 +73,7 @@ def test_killed_at_a_point(project: Project, point: str) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("point", points.ALL)
 @pytest.mark.parametrize("way", ["joined", "masked", "direct"])
-@pytest.mark.parametrize("occurrence", [1, 2, 3, 4])
+@pytest.mark.parametrize("occurrence", [1, 2, 3])
 def test_killed_at_every_point(project: Project, point: str, way: str, occurrence: int) -> None:
     """The same for each way of erasing and for more of their batches."""
     shop = Shop(project)
