@@ -11,7 +11,7 @@ from retention.databases.dialects.sqlite_masks import SQLiteMasks
 from retention.databases.formula import Formula
 from retention.databases.sql import Expression, Truth, bind, written
 from retention.planning.clocks import ClockForm
-from retention.planning.schema import Column
+from retention.planning.schema import Column, ColumnKind
 from retention.policies.calendar import Cutoff
 
 # `+0200` and `+02` as `+02:00`, which SQLite's own functions read
@@ -59,7 +59,9 @@ class SQLite(SQLiteMasks):
         return sa.func.json_group_array(sa.case((whole, value), else_=self._told(value)))
 
     def key_part(self, value: Expression, column: Column) -> Expression:
-        return self._told(value)
+        # a CASE for each number would be too deep for the parser where many rules ask for holds
+        whole = column.kind is ColumnKind.INTEGER
+        return self.as_text(value) if whole else self._told(value)
 
     def _told(self, value: Expression) -> Expression:
         """Bytes, which may lie in any column, as hexadecimal digits: most of them are no text."""

@@ -126,7 +126,9 @@ class GoneSets:
             step = self.plan.steps[position]
             direct = {name: self.set_of(position, name) for name in self.plan.taken_tables(step)}
             taken = partial(self._taken_at, position)
-            leaving = Leaving(self.plan, self.dialect, direct, taken, self.alive(position))
+            # named sets, as MariaDB knows no set of the outer statement within a nested one
+            naming, before = partial(self._unit_set, position), self.alive(position)
+            leaving = Leaving(self.plan, self.dialect, direct, taken, before, naming)
             self._leaving[position] = leaving
             for use in self.plan.last_uses(step):
                 found = self._unused_rows(position, use, leaving)

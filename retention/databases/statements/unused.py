@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,9 @@ from retention.databases.sql import Row, Truth, all_of, any_of, is_true, joined_
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.rows import Alive, all_alive
 from retention.databases.statements.stand_ins import stands_in
+from retention.databases.statements.units import Naming
 from retention.planning.plan import Action, Plan
+from retention.planning.schema import Table
 from retention.planning.unused import LastUse
 
 
@@ -30,7 +33,7 @@ class Leaving:
 
     `before` leaves out what went earlier. Conditions are read as the tables will be afterwards: one
     over child rows finds none of those that go. `taken` tells which rows go of a table in which
-    nothing tells one row from another.
+    nothing tells one row from another. `naming` makes a set of a query.
     """
 
     def __init__(
@@ -40,16 +43,33 @@ class Leaving:
         sets: Mapping[str, Row],
         taken: Callable[[str, Row], Truth],
         before: Alive = all_alive,
+        naming: Naming | None = None,
     ) -> None:
         self.plan = plan
+        self.dialect = dialect
         self.taken = taken
         self.before = before
-        self.after = Predicates(plan, dialect, self._stays)
+        self._naming = naming
         self._sets: dict[str, list[Row]] = {table: [rows] for table, rows in sets.items()}
+        self.after = self._afterwards()
 
     def add(self, table: str, rows: Row) -> None:
         """Rows of `table` that go as well."""
         self._sets.setdefault(table, []).append(rows)
+        # sets made so far know nothing of them
+        self.after = self._afterwards()
+
+    def _afterwards(self) -> Predicates:
+        if self._naming is None:
+            return Predicates(self.plan, self.dialect, self._stays)
+        naming = partial(self._named, self._naming, sum(map(len, self._sets.values())))
+        return Predicates(self.plan, self.dialect, self._stays, naming=naming)
+
+    @staticmethod
+    def _named(
+        naming: Naming, known: int, name: str, table: Table, query: sa.Select[Any]
+    ) -> sa.CTE:
+        return naming(f"{name}_left_{known}", table, query)
 
     def goes(self, table: str, row: Row) -> Truth | None:
         """TRUE for a row of `table` that goes; None where none does."""
