@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import add
@@ -69,7 +69,9 @@ def forecast(database: Database, connection: Connection, asked: Asked) -> list[O
     A row counts once for each action, in the week it first falls due; not for a masking in the
     week it is deleted or later, nor for a second deletion.
     """
-    plan, series = _series(database, connection, asked)
+    schema = database.schema(connection, asked.policy)
+    plan = make_plan(asked.policy, database.name, schema, asked.as_of, asked.file)
+    series = series_of(asked, plan, asked.policy, database.name)
     found: dict[tuple[str, Action], Outlook] = {}
     with database_faults("counting", database.name), connection.begin():
         for table in dict.fromkeys(steps[0].table for steps in series):
@@ -77,10 +79,37 @@ def forecast(database: Database, connection: Connection, asked: Asked) -> list[O
             whole = any(steps[0].unit is not None for steps in here)
             count = count_first_due_together if whole else count_first_due
             counted = count(connection, plan, database.dialect, table, here)
-            for steps, weeks in zip(here, _by_week(here, counted, asked.weeks), strict=True):
-                found[steps[0].rule, steps[0].action] = _outlook(database.name, steps[0], weeks)
-    listed = (found[steps[0].rule, steps[0].action] for steps in series)
-    return [item for item in listed if not asked.rules or item.rule in asked.rules]
+            for steps, outlook in zip(
+                here, outlooks_of(asked, database.name, here, counted), strict=True
+            ):
+                found[steps[0].rule, steps[0].action] = outlook
+    return asked_for(asked, (found[steps[0].rule, steps[0].action] for steps in series))
+
+
+def series_of(asked: Asked, plan: Plan, policy: Policy, place: str) -> list[Series]:
+    """Each step of the plan of now, as `policy` has it at every instant; `place`: the plan's own.
+
+    Steps that only act where a floor has stopped a deletion are left out with the floors.
+    """
+    series = {(step.rule, step.action): [step] for step in plan.steps if step.deadline or step.when}
+    for instant in asked.instants()[1:]:
+        for step in resolve_policy(policy, place, plan.schema, instant).steps:
+            if (step.rule, step.action) in series:
+                series[step.rule, step.action].append(step)
+    return list(series.values())
+
+
+def outlooks_of(
+    asked: Asked, place: str, series: Sequence[Series], counted: Sequence[FirstDue]
+) -> list[Outlook]:
+    """The outlook of each of `series`, all of one table, from what was counted of its rows."""
+    sums = _by_week(series, counted, asked.weeks)
+    return [_outlook(place, steps[0], weeks) for steps, weeks in zip(series, sums, strict=True)]
+
+
+def asked_for(asked: Asked, outlooks: Iterable[Outlook]) -> list[Outlook]:
+    """Those of the rules that the forecast is asked for."""
+    return [item for item in outlooks if not asked.rules or item.rule in asked.rules]
 
 
 def of_families(outlooks: Sequence[Outlook]) -> list[Outlook]:
@@ -118,21 +147,6 @@ def forecast_object(asked: Asked, outlooks: Sequence[Outlook], notes: list[str])
         "not_counted": NOT_COUNTED,
         "notes": notes,
     }
-
-
-def _series(database: Database, connection: Connection, asked: Asked) -> tuple[Plan, list[Series]]:
-    """The plan of now, and each of its steps as it will stand at every instant.
-
-    Steps that only act where a floor has stopped a deletion are left out with the floors.
-    """
-    schema = database.schema(connection, asked.policy)
-    plan = make_plan(asked.policy, database.name, schema, asked.as_of, asked.file)
-    series = {(step.rule, step.action): [step] for step in plan.steps if step.deadline or step.when}
-    for instant in asked.instants()[1:]:
-        for step in resolve_policy(asked.policy, database.name, plan.schema, instant).steps:
-            if (step.rule, step.action) in series:
-                series[step.rule, step.action].append(step)
-    return plan, list(series.values())
 
 
 def _by_week(series: Sequence[Series], counted: Sequence[FirstDue], weeks: int) -> list[list[int]]:

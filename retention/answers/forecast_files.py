@@ -11,7 +11,7 @@ from retention.files.places import open_place
 from retention.planning.files import FILES, FileOutcome, FileStep, file_steps
 
 
-def forecast_of_files(asked: Asked, folder: Path, rule: str) -> Outlook:
+def forecast_of_files(asked: Asked, folder: Path, rule: str) -> list[Outlook]:
     """The outlook of one rule over files; one walk of its folder.
 
     Raises FileFailure and UsageError where the files cannot be listed.
@@ -26,7 +26,8 @@ def forecast_of_files(asked: Asked, folder: Path, rule: str) -> Outlook:
             if first < len(steps):
                 counts[first] += 1
     step = steps[0].step
-    return Outlook(FILES, rule, str(step.action), step.table, counts[0], tuple(counts[1:]))
+    weeks = tuple(counts[1:])
+    return [Outlook(FILES, rule, str(step.action), step.table, counts[0], weeks)]
 
 
 def _first_due(steps: list[FileStep], found: Found) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ from retention.errors import PolicyError, RetentionError, UsageError, gravest
 if TYPE_CHECKING:
     from retention.answers.charts import Screen
     from retention.answers.difference import Compared
+    from retention.answers.forecast import Asked, Outlook
     from retention.databases.database import Connection, Database
 
 AtOption = Annotated[str | None, typer.Option("--at", help="As of this instant or day.")]
@@ -55,36 +57,53 @@ def forecast(
     """How many rows fall due under each rule in the weeks to come, if nothing stops them."""
     from retention.answers.charts import forecast_text
     from retention.answers.forecast import Asked, forecast_object, of_families
-    from retention.answers.forecast import forecast as forecast_of
-    from retention.answers.forecast_files import forecast_of_files
-    from retention.planning.files import file_rules
 
     context = load_listed(config)
     known_rules(context, rule or [])
     as_of = instant(at, context.policy, future=True)
     asked = Asked(context.policy, context.file, as_of, weeks, frozenset(rule or ()))
     outlooks, notes, codes = [], [], []
-    for name in context.policy.databases:
+    for told, look in _looks(context, asked):
         try:
-            with opened(context, name) as (database, connection):
-                outlooks += forecast_of(database, connection, asked)
+            outlooks += look()
         except RetentionError as error:
-            notes.append(str(error))
+            notes.append(f"{told}{error}")
             codes.append(error.exit_code)
-    for found in file_rules(context.policy):
-        if rule and found.name not in rule:
-            continue
-        try:
-            outlooks.append(forecast_of_files(asked, context.folder, found.name))
-        except RetentionError as error:
-            notes.append(f"{found.name}: {error}")
-            codes.append(error.exit_code)
-    notes += [f"{name} is a lake table, and not foreseen" for name in context.policy.lake_tables]
     if json:
         console.json_object(forecast_object(asked, outlooks, notes))
     else:
         console.data(forecast_text(asked, of_families(outlooks), screen()))
     _end(notes, codes, json)
+
+
+def _looks(context: Context, asked: Asked) -> Iterator[tuple[str, Callable[[], list[Outlook]]]]:
+    """Every place a forecast looks at, and how a note about it begins: databases, files, lakes."""
+    from retention.answers.forecast_files import forecast_of_files
+    from retention.planning.files import file_rules
+
+    for name in context.policy.databases:
+        yield "", partial(_of_database, context, asked, name)
+    for found in file_rules(context.policy):
+        if not asked.rules or found.name in asked.rules:
+            yield f"{found.name}: ", partial(forecast_of_files, asked, context.folder, found.name)
+    chosen = (rule for rule in context.policy.rules.values() if rule.of_lake)
+    tables = (rule.table for rule in chosen if not asked.rules or rule.name in asked.rules)
+    for address in dict.fromkeys(tables):
+        yield "", partial(_of_lake, context, asked, address)
+
+
+def _of_database(context: Context, asked: Asked, name: str) -> list[Outlook]:
+    from retention.answers.forecast import forecast as forecast_of
+
+    with opened(context, name) as (database, connection):
+        return forecast_of(database, connection, asked)
+
+
+def _of_lake(context: Context, asked: Asked, address: str) -> list[Outlook]:
+    from retention.answers.forecast_lake import forecast_of_lake
+    from retention.lake.table import LakeTable
+
+    return forecast_of_lake(asked, LakeTable(address, context.folder))
 
 
 def diff(

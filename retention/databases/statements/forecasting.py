@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,9 +64,14 @@ def count_first_due(
     """The first instants and how many rows share them."""
     query = first_due_query(plan, dialect, table, series)
     once: dict[str, Any] = {"compiled_cache": None}
+    return first_dues(connection.execute(query, execution_options=once))
+
+
+def first_dues(rows: Iterable[Sequence[Any]]) -> list[FirstDue]:
+    """What `first_due_query` found."""
     return [
         (tuple(None if item is None else int(item) for item in instants), int(count))
-        for *instants, count in connection.execute(query, execution_options=once)
+        for *instants, count in rows
     ]
 
 

@@ -11,6 +11,7 @@ from retention.databases.dialects.datafusion import DataFusion, predicate_of, te
 from retention.databases.sql import Expression, all_of, is_true, row_of
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.counting import outcome_query
+from retention.databases.statements.forecasting import first_due_query
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.held_rows import held_rows
 from retention.databases.statements.predicates import Predicates
@@ -28,6 +29,11 @@ def outcomes_text(plan: Plan, table: str) -> tuple[list[int], str]:
     """The steps on the table, and the query that sorts its rows under each of them, counted."""
     indexes = [index for index, step in enumerate(plan.steps) if step.table == table]
     return indexes, text_of(outcome_query(GoneSets(plan, _DIALECT), table, indexes))
+
+
+def first_due_text(plan: Plan, table: str, series: Sequence[Sequence[Step]]) -> str:
+    """The query that counts the rows of the table by the instants at which they first fall due."""
+    return text_of(first_due_query(plan, _DIALECT, table, series))
 
 
 def doomed_text(plan: Plan, step: Step) -> str:
