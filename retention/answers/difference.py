@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from retention.answers.wording import Change
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
-from retention.databases.statements.comparing import count_taken, steps_on
+from retention.databases.statements.comparing import Pattern, count_taken, steps_on
 from retention.errors import PolicyError
 from retention.planning.make import make_plan
 from retention.planning.plan import Plan
@@ -56,6 +57,11 @@ class Compared:
     rules: list[Shift]
     tables: list[Shift]
 
+    def add(self, other: Compared) -> None:
+        """The shifts of another place."""
+        self.rules.extend(other.rules)
+        self.tables.extend(other.tables)
+
 
 Key = tuple[str, str, str]
 
@@ -68,18 +74,25 @@ def planned(database: Database, connection: Connection, file: File, as_of: datet
 
 def compared(database: Database, connection: Connection, old: Plan, new: Plan) -> Compared:
     """The rows of every table that either plan works on, sorted by both; one scan for each."""
+    count = partial(count_taken, connection, old, new, database.dialect)
+    with database_faults("counting", database.name), connection.begin():
+        return compared_by(count, database.name, old, new)
+
+
+def compared_by(
+    count: Callable[[str], list[Pattern]], place: str, old: Plan, new: Plan
+) -> Compared:
+    """What `count` finds in every table that either plan works on, as shifts of their rules."""
     rules: dict[Key, Shift] = {}
     tables: dict[Key, Shift] = {}
     names = dict.fromkeys(step.table for plan in (new, old) for step in plan.steps)
-    with database_faults("counting", database.name), connection.begin():
-        for table in names:
-            for key in _every_key(old, table) | _every_key(new, table):
-                _add(rules, database.name, ({key}, {key}), 0)
-            patterns = count_taken(connection, old, new, database.dialect, table)
-            for before, after, count in patterns:
-                sides = (_steps(old, table, before), _steps(new, table, after))
-                _add(rules, database.name, sides, count)
-                _add(tables, database.name, (_together(sides[0]), _together(sides[1])), count)
+    for table in names:
+        for key in _every_key(old, table) | _every_key(new, table):
+            _add(rules, place, ({key}, {key}), 0)
+        for before, after, rows in count(table):
+            sides = (_steps(old, table, before), _steps(new, table, after))
+            _add(rules, place, sides, rows)
+            _add(tables, place, (_together(sides[0]), _together(sides[1])), rows)
     order = [
         (step.table, step.rule, str(step.action)) for plan in (new, old) for step in plan.steps
     ]

@@ -26,13 +26,14 @@ from retention.cli.context import (
     require_listed,
 )
 from retention.cli.requests import known_rules
-from retention.errors import PolicyError, RetentionError, UsageError, gravest
+from retention.errors import LakeFailure, PolicyError, RetentionError, UsageError, gravest
 
 if TYPE_CHECKING:
     from retention.answers.charts import Screen
-    from retention.answers.difference import Compared
+    from retention.answers.difference import Compared, File
     from retention.answers.forecast import Asked, Outlook
     from retention.databases.database import Connection, Database
+    from retention.planning.plan import Plan
 
 AtOption = Annotated[str | None, typer.Option("--at", help="As of this instant or day.")]
 
@@ -163,25 +164,68 @@ def _both(old: Path, new: Path) -> tuple[Context, Context]:
 
 
 def _compared(old: Context, new: Context, as_of: datetime) -> tuple[Compared, list[str]]:
-    """The rows of all databases of the new policy; UsageError with the faults of both files."""
+    """The rows of all databases of the new policy, and of the lake tables of both.
+
+    Raises UsageError with the faults of both files.
+    """
     from retention.answers.difference import Compared, File, compared, on_databases_of, planned
 
     moved, notes = on_databases_of(old.policy, new.policy)
+    files = File(moved, old.file), File(new.policy, new.file)
     rows, errors = Compared([], []), list[PolicyError]()
     for name in new.policy.databases:
         with opened(new, name) as (database, connection):
-            plans = []
-            for file in (File(moved, old.file), File(new.policy, new.file)):
-                try:
-                    plans.append(planned(database, connection, file, as_of))
-                except PolicyError as error:
-                    errors.append(error)
+            plans = _plans(files, partial(planned, database, connection, as_of=as_of), errors)
             if not errors:
-                found = compared(database, connection, *plans)
-                rows.rules.extend(found.rules)
-                rows.tables.extend(found.tables)
+                rows.add(compared(database, connection, *plans))
+    notes += _compare_lakes(new, files, as_of, rows, errors)
     _refused(errors)
     return rows, notes
+
+
+def _compare_lakes(
+    new: Context,
+    files: tuple[File, File],
+    as_of: datetime,
+    rows: Compared,
+    errors: list[PolicyError],
+) -> Iterator[str]:
+    """The same for the lake tables, where the new policy would find them; what is not counted."""
+    from retention.answers.difference_lake import compared_in_lake, planned_in_lake
+    from retention.lake.table import LakeTable
+    from retention.scheduler.request import key_folder, made_ledger
+    from retention.subjects.lake_holds import held_in
+
+    wanted = new.policy.lake_tables
+    for address in dict.fromkeys((*wanted, *files[0].policy.lake_tables)):
+        try:
+            table = LakeTable(address, new.folder)
+        except LakeFailure:
+            if address in wanted:
+                raise
+            yield (
+                f"{address}: only the old policy names it, and it cannot be read; "
+                "its rows are not counted"
+            )
+            continue
+        ledger, keys = made_ledger(new.policy, new.folder), key_folder(new.policy, new.folder)
+        held = held_in(table, ledger, keys)
+        plans = _plans(files, partial(planned_in_lake, table, held, as_of=as_of), errors)
+        if not errors:
+            rows.add(compared_in_lake(table, *plans))
+
+
+def _plans(
+    files: tuple[File, File], plan: Callable[[File], Plan], errors: list[PolicyError]
+) -> list[Plan]:
+    """The plans of both files; the faults of each are added to `errors`."""
+    found = []
+    for file in files:
+        try:
+            found.append(plan(file))
+        except PolicyError as error:
+            errors.append(error)
+    return found
 
 
 def _refused(errors: list[PolicyError]) -> None:

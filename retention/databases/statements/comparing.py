@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,13 +38,18 @@ def count_taken(
 ) -> list[Pattern]:
     """Which steps of `old` and of `new` take a row (in the order of `steps_on`), and how many."""
     width = len(steps_on(old, table))
-    found: list[Pattern] = []
     with kept_sets(connection, dialect) as kept:
         before = GoneSets(old, dialect, kept, "old_")
         after = GoneSets(new, dialect, kept, "new_")
-        for *flags, count in connection.execute(taken_query(before, after, table)):
-            taken = tuple(bool(flag) for flag in flags)
-            found.append((taken[:width], taken[width:], int(count)))
+        return patterns(connection.execute(taken_query(before, after, table)), width)
+
+
+def patterns(rows: Iterable[Sequence[Any]], width: int) -> list[Pattern]:
+    """What `taken_query` found; `width`: how many of the flags are the old plan's."""
+    found = []
+    for *flags, count in rows:
+        taken = tuple(bool(flag) for flag in flags)
+        found.append((taken[:width], taken[width:], int(count)))
     return found
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.datafusion import DataFusion, predicate_of, text_of
 from retention.databases.sql import Expression, all_of, is_true, row_of
+from retention.databases.statements.comparing import taken_query
 from retention.databases.statements.condition_sql import ConditionSql
 from retention.databases.statements.counting import outcome_query
 from retention.databases.statements.forecasting import first_due_query
@@ -34,6 +35,12 @@ def outcomes_text(plan: Plan, table: str) -> tuple[list[int], str]:
 def first_due_text(plan: Plan, table: str, series: Sequence[Sequence[Step]]) -> str:
     """The query that counts the rows of the table by the instants at which they first fall due."""
     return text_of(first_due_query(plan, _DIALECT, table, series))
+
+
+def taken_text(old: Plan, new: Plan, table: str) -> str:
+    """The query that sorts the rows of the table by the steps of both plans that take them."""
+    before, after = GoneSets(old, _DIALECT, None, "old_"), GoneSets(new, _DIALECT, None, "new_")
+    return text_of(taken_query(before, after, table))
 
 
 def doomed_text(plan: Plan, step: Step) -> str:
