@@ -73,12 +73,13 @@ def forecast(database: Database, connection: Connection, asked: Asked) -> list[O
     plan = make_plan(asked.policy, database.name, schema, asked.as_of, asked.file)
     series = series_of(asked, plan, asked.policy, database.name)
     found: dict[tuple[str, Action], Outlook] = {}
+    instants = asked.instants()
     with database_faults("counting", database.name), connection.begin():
         for table in dict.fromkeys(steps[0].table for steps in series):
             here = [steps for steps in series if steps[0].table == table]
             whole = any(steps[0].unit is not None for steps in here)
             count = count_first_due_together if whole else count_first_due
-            counted = count(connection, plan, database.dialect, table, here)
+            counted = count(connection, plan, database.dialect, table, here, instants)
             for steps, outlook in zip(
                 here, outlooks_of(asked, database.name, here, counted), strict=True
             ):

@@ -20,5 +20,6 @@ def forecast_of_lake(asked: Asked, table: LakeTable) -> list[Outlook]:
     series = series_of(asked, plan, over(asked.policy, table.address), table.address)
     if not series:
         return []
-    counted = first_dues(table.rows(first_due_text(plan, table.address, series)))
+    query = first_due_text(plan, table.address, series, asked.instants())
+    counted = first_dues(table.rows(query))
     return asked_for(asked, outlooks_of(asked, table.address, series, counted))

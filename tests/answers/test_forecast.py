@@ -203,6 +203,28 @@ body = "null"
     assert found["pupils delete"] == [0, 0, 0, 2, *[0] * (WEEKS - 3)]
 
 
+def test_a_required_value_may_lie_ahead(project: Project) -> None:
+    """A clock that also requires a later value starts once that has come, as a plan finds then."""
+    project.sql(
+        "CREATE TABLE log (id INTEGER PRIMARY KEY, seen DATE, closed DATE)",
+        "INSERT INTO log VALUES (1, '2025-01-01', '2026-01-01'), (2, '2025-01-01', '2026-12-12'),"
+        " (3, '2025-01-01', NULL)",
+    )
+    project.policy("""
+[rules.log]
+table = "log"
+start = "seen"
+requires = ["closed"]
+counted_from = "end of year"
+delete_after = "1 month"
+""")
+    found = forecast(project)["log delete"]
+    assert found == [1, 0, 0, 1, *[0] * (WEEKS - 3)]
+    for week in (2, 3):
+        plan = project.plan((AT + timedelta(weeks=week)).isoformat())
+        assert plan["log delete"]["due"] == sum(found[: week + 1])
+
+
 def test_rules_are_chosen_and_unknown_ones_refused(project: Project) -> None:
     """`--rule` leaves one rule; a rule that does not exist ends with 2."""
     filled(project, 3)

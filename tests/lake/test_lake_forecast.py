@@ -99,7 +99,9 @@ def test_weeks_add_up_to_the_plans_at_their_ends(lake: Project) -> None:
             "id": at,
             "at": datetime(2026, 6, 1) - timedelta(hours=dice.randrange(-200, 3_000)),
             "text": f"{datetime(2026, 6, 1) - timedelta(hours=dice.randrange(3_000)):%Y-%m-%d %H:%M}",
-            "day": None if at % 7 == 0 else (AS_OF - timedelta(days=dice.randrange(120))).date(),
+            "day": None
+            if at % 7 == 0
+            else (AS_OF - timedelta(days=dice.randrange(-50, 90))).date(),
             "email": None if at % 5 == 0 else "x",
         }
         for at in range(200)
@@ -114,7 +116,8 @@ counted_from = "end of month"
 delete_after = "2 weeks"
 [rules.masks]
 table = "{TABLE.replace("events", "others")}"
-start = {{ earliest_of = ["text", "day"] }}
+start = {{ earliest_of = ["text", "at"] }}
+requires = ["day"]
 anonymize_after = "72 hours"
 [rules.masks.anonymize]
 email = "null"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,12 @@ class Unstopped(Predicates):
     def __init__(self, plan: Plan, dialect: Dialect) -> None:
         super().__init__(replace(plan, floors=()), dialect)
 
+    def at(self, instant: datetime, step: Step) -> Unstopped:
+        """The decisions at another instant, where it matters: required values must lie before it."""
+        if not _requires(step):
+            return self
+        return Unstopped(replace(self.plan, as_of=instant), self.dialect)
+
     def stops_of(self, step: Step, row: Row) -> list[Stop]:
         """Nothing stops a row here."""
         return []
@@ -37,17 +44,21 @@ class Unstopped(Predicates):
 
 
 def first_due_query(
-    plan: Plan, dialect: Dialect, table: str, series: Sequence[Sequence[Step]]
+    plan: Plan,
+    dialect: Dialect,
+    table: str,
+    series: Sequence[Sequence[Step]],
+    instants: Sequence[datetime],
 ) -> sa.Select[Any]:
     """How many rows of `table` share the same first instants, one column for each of `series`.
 
-    Each of `series` is one step of the table as it stands at every instant, earliest first; the
-    column holds the number of the first one at which the row is due, or NULL.
+    Each of `series` is one step of the table as it stands at every one of `instants`, earliest
+    first; the column holds the number of the first one at which the row is due, or NULL.
     """
     unstopped = Unstopped(plan, dialect)
     row = row_of(plan.schema.tables[table])
     columns = [
-        _first_due(unstopped, steps, row).label(f"due_{number}")
+        _first_due(unstopped, steps, row, instants).label(f"due_{number}")
         for number, steps in enumerate(series)
     ]
     found = sa.select(*columns).select_from(row).subquery("found")
@@ -60,9 +71,10 @@ def count_first_due(
     dialect: Dialect,
     table: str,
     series: Sequence[Sequence[Step]],
+    instants: Sequence[datetime],
 ) -> list[FirstDue]:
     """The first instants and how many rows share them."""
-    query = first_due_query(plan, dialect, table, series)
+    query = first_due_query(plan, dialect, table, series, instants)
     once: dict[str, Any] = {"compiled_cache": None}
     return first_dues(connection.execute(query, execution_options=once))
 
@@ -75,14 +87,16 @@ def first_dues(rows: Iterable[Sequence[Any]]) -> list[FirstDue]:
     ]
 
 
-def _first_due(unstopped: Unstopped, steps: Sequence[Step], row: Row) -> Expression:
+def _first_due(
+    unstopped: Unstopped, steps: Sequence[Step], row: Row, instants: Sequence[datetime]
+) -> Expression:
     """The number of the first step that takes the row; NULL where none does."""
-    applies, first = first_due(unstopped, steps, row)
+    applies, first = first_due(unstopped, steps, row, instants)
     return first if applies is None else sa.case((applies, first), else_=sa.null())
 
 
 def first_due(
-    unstopped: Unstopped, steps: Sequence[Step], row: Row
+    unstopped: Unstopped, steps: Sequence[Step], row: Row, instants: Sequence[datetime]
 ) -> tuple[Truth | None, Expression]:
     """Whether the steps speak of the row and have work on it, looked at once; the first, by clock."""
     step = steps[0]
@@ -90,7 +104,8 @@ def first_due(
     if step.action is Action.ANONYMIZE:
         applies = all_of(applies, unstopped.unmasked(step, row))
     tests = [
-        (number, unstopped.doomed(_clock_only(steps[number]), row)) for number in _changing(steps)
+        (number, unstopped.at(instants[number], step).doomed(_clock_only(steps[number]), row))
+        for number in _changing(steps)
     ]
     if step.younger is None:
         first = _searched(tests)
@@ -103,10 +118,16 @@ def _changing(steps: Sequence[Step]) -> Iterator[int]:
     """Where the line moves: a condition without a clock holds now or not at all."""
     known: object = None
     for number, step in enumerate(steps):
-        lines = (step.deadline, step.younger, step.when)
+        requires = number if _requires(step) else None
+        lines = (step.deadline, step.younger, step.when, requires)
         if lines != known:
             known = lines
             yield number
+
+
+def _requires(step: Step) -> bool:
+    """TRUE where the clock asks for values that may still lie ahead."""
+    return step.clock is not None and bool(step.clock.requires)
 
 
 def _clock_only(step: Step) -> Step:

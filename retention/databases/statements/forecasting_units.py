@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,13 +27,14 @@ def count_first_due_together(
     dialect: Dialect,
     table: str,
     series: Sequence[Sequence[Step]],
+    instants: Sequence[datetime],
 ) -> list[FirstDue]:
     """As `count_first_due`, for a table of which some steps take whole units."""
     unstopped, row = Unstopped(plan, dialect), row_of(plan.schema.tables[table])
     key = plan.schema.tables[table].key
     columns: list[Any] = [row.c[name] for name in key]
     for number, steps in enumerate(series):
-        applies, first = first_due(unstopped, steps, row)
+        applies, first = first_due(unstopped, steps, row, instants)
         selects = unstopped.conditions.selects(row, steps[0].where)
         for name, test in (("applies", applies), ("selects", selects)):
             told = sa.literal_column("1") if test is None else flag(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -32,9 +33,11 @@ def outcomes_text(plan: Plan, table: str) -> tuple[list[int], str]:
     return indexes, text_of(outcome_query(GoneSets(plan, _DIALECT), table, indexes))
 
 
-def first_due_text(plan: Plan, table: str, series: Sequence[Sequence[Step]]) -> str:
+def first_due_text(
+    plan: Plan, table: str, series: Sequence[Sequence[Step]], instants: Sequence[datetime]
+) -> str:
     """The query that counts the rows of the table by the instants at which they first fall due."""
-    return text_of(first_due_query(plan, _DIALECT, table, series))
+    return text_of(first_due_query(plan, _DIALECT, table, series, instants))
 
 
 def taken_text(old: Plan, new: Plan, table: str) -> str:
