@@ -16,7 +16,7 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.windows import PortionWindow, Window
 from retention.databases.keys import TakenKeys, key_columns, rows_of, taken_keys, unpacked
-from retention.databases.sql import row_of
+from retention.databases.sql import Row, Truth, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken
 from retention.planning.plan import Action, Plan, Step
@@ -48,10 +48,14 @@ class DirectEraser:
     def prepare(self, connection: sa.Connection) -> None:
         """Nothing to prepare."""
 
+    def doomed(self, row: Row) -> Truth:
+        """TRUE for the rows that the step takes."""
+        return self.predicates.doomed(self.step, row)
+
     def statement(self, window: Window, most: int | None = None) -> sa.Delete | sa.Update:
         """The one statement of a batch."""
         row = row_of(self.table)
-        doomed = sa.and_(window.holds(row), self.predicates.doomed(self.step, row))
+        doomed = sa.and_(window.holds(row), self.doomed(row))
         if self.step.action is Action.DELETE:
             statement: sa.Delete | sa.Update = sa.delete(row).where(doomed)
         elif self.step.action is Action.REMEMBER:
