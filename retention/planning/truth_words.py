@@ -11,20 +11,13 @@ _WORDS = frozenset({"true", "false"})
 
 
 def word_faults(plan: Plan) -> Iterator[Fault]:
-    """Rules on SQLite over tables with such a column, or beside one by a reference."""
+    """Rules on SQLite over tables with such a column, or that references lead to one."""
     if plan.schema.dialect != "sqlite":
         return
     found = [(step.rule, step.table) for step in plan.steps]
     found += [(floor.rule, floor.table) for floor in plan.floors]
     for rule, table in dict.fromkeys(found):
-        along = {table, *plan.companions(table).taken}
-        near = {
-            name
-            for reference in plan.schema.references
-            if along & {reference.table, reference.parent}
-            for name in (reference.table, reference.parent)
-        }
-        for name in sorted(along | near):
+        for name in sorted(_connected(plan, table)):
             words = [it for it in plan.schema.tables[name].columns if it.lower() in _WORDS]
             for word in words:
                 yield (
@@ -32,3 +25,13 @@ def word_faults(plan: Plan) -> Iterator[Fault]:
                     f'SQLite takes the column "{word}" of "{name}" for the word of that name, and '
                     "would decide by its values; rename it",
                 )
+
+
+def _connected(plan: Plan, table: str) -> set[str]:
+    """The tables to which references lead from this one, up or down, however far."""
+    found, more = set[str](), {table}
+    while more:
+        found |= more
+        ends = ((it.table, it.parent) for it in plan.schema.references)
+        more = {name for pair in ends if found & {*pair} for name in pair} - found
+    return found

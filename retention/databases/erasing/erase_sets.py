@@ -71,8 +71,8 @@ class SetEraser:
         self.units = None if step.unit is None else UnitSets(plan, dialect, step)
         self._joins = dialect.joins_to_update
         self._by_joins = self._joins and self.in_levels
-        self.alone = decided_alone(plan, dialect, step) if self._by_joins else None
-        self.at_once = unheld_at_once(plan, dialect, step)
+        unheld = decided_alone if self._by_joins else unheld_at_once
+        self.unheld = unheld(plan, dialect, step)
         doomed = self._temporary(step.table)
         self.masks = MaskSets(
             self.predicates, step, doomed, self._is_doomed, self._in_hand, self.unused, keys=keys
@@ -149,13 +149,13 @@ class SetEraser:
         found = sa.select(*(row.c[name] for name in columns)).where(window.holds(row))
         due = found.where(self._to_be_taken(row))
         target = self._temporary(self.step.table)
-        if self.alone is not None and not is_held(connection, self.plan, self.step):
-            due = found.where(self.alone.doomed(self.step, row)).with_for_update()
-        elif self.at_once is not None and not is_held(
-            connection, self.plan, self.step, anywhere=True
+        if self.unheld is not None and not is_held(
+            connection, self.plan, self.step, anywhere=not self.locks_rows
         ):
+            doomed = self.unheld.doomed(self.step, row)
             # as one test: by its parts SQLite would follow the clock's index through each window
-            due = found.where(is_true(self.at_once.doomed(self.step, row)))
+            doomed = doomed if self.locks_rows else is_true(doomed)
+            due = found.where(doomed).with_for_update()
         elif self.locks_rows:
             locked = self._temporary(LOCKED)
             if not self._lock_rows(connection, due):

@@ -98,8 +98,8 @@ class KeptSets:
         row = row_of(table)
         if not self._keep(kept, row, query):
             return query.cte(name)
-        # MariaDB loses the names of sets beside one that is nothing but a temporary table
-        if self._words is _WORDS["sqlite"] and _says_all(table, query):
+        # SQLite would seek each of the rows again; on MariaDB that was not seen to cost
+        if self.connection.dialect.name == "sqlite" and _says_all(table, query):
             return sa.select(*kept.c).cte(name)
         same = sa.and_(*(kept.c[column] == row.c[column] for column in table.identity))
         known = sa.exists(sa.select(sa.literal_column("1")).select_from(kept).where(same))
