@@ -256,6 +256,10 @@ class Plan:
         """The column declared never to change for rows of `table`, by any rule on it."""
         return next((step.guard for step in self.steps if step.table == table and step.guard), None)
 
+    def unheld(self) -> Plan:
+        """The same plan while no hold and no request lies on any row of the database."""
+        return replace(self, schema=replace(self.schema, held=(), unheld=True))
+
     def without(self, refused: Collection[str]) -> Plan:
         """The same plan less the steps of rules that do not run or that a limit has refused.
 

@@ -224,6 +224,7 @@ class Schema:
     `gaps`: columns of clocks (table, column) that have no value in some of the first rows.
     `without_place`: enforced references whose `detach_to` names no row of the parent.
     `held`: of a lake table, whose holds lie in no table beside it.
+    `unheld`: no hold and no request lies on any row, as was just asked.
     """
 
     dialect: str
@@ -236,6 +237,7 @@ class Schema:
     without_place: frozenset[Reference] = frozenset()
     gaps: frozenset[tuple[str, str]] = frozenset()
     held: tuple[HeldRows, ...] = ()
+    unheld: bool = False
 
     def referring_to(self, table: str) -> Iterator[Reference]:
         """References whose parent is `table`."""

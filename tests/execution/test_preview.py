@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 from project import Project
+from test_one_scan import statements
 
+from retention.cli.context import load_listed
+from retention.connections import engine_for
+from retention.databases.database import Database
+from retention.execution.preview import preview
+from retention.planning.make import make_plan
+
+NIGHT = datetime(2026, 6, 1, tzinfo=UTC)
 RULE = """
 [rules.logs]
 table = "logs"
@@ -128,3 +137,25 @@ def test_many_rules_on_one_table_see_what_the_others_take(project: Project) -> N
     assert (left, project.value("select count(*) from positions")) == (0, before - closed)
     told = project.run("explain", "customers", "3", "--at", "2026-06-01", "--sql")
     assert told.code == 0
+
+
+def test_holds_are_asked_for_row_by_row_only_while_there_are_some(project: Project) -> None:
+    """The statement that counts, and what it counts, before a hold, under it and after it."""
+    logs(project)
+    project.enroll()
+
+    def counted() -> tuple[int, int, bool]:
+        policy = load_listed(project.config).policy
+        database = Database("main", engine_for(project.url, "main", project.folder))
+        with database.connected() as connection, statements(database.engine) as asked:
+            plan = make_plan(policy, "main", database.schema(connection, policy), NIGHT)
+            asked.clear()
+            (count,) = preview(database, connection, plan)
+        database.engine.dispose()
+        return count.due, count.held, any("row_key" in text for text in asked)
+
+    assert counted() == (1, 0, False)
+    hold = project.run("hold", "add", "logs", "1", "--reason", "a claim").out.strip()
+    assert counted() == (0, 1, True)
+    assert project.run("hold", "release", hold).code == 0
+    assert counted() == (1, 0, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.alone import Unheld, is_held
+from retention.databases.erasing.alone import is_held
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.erase import DirectEraser, noted
 from retention.databases.erasing.noting import keys_read
@@ -26,7 +26,7 @@ class WholeFileEraser(DirectEraser):
 
     def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
         super().__init__(plan, dialect, step, keys=keys)
-        self._unheld = Unheld(plan, dialect)
+        self._unheld = Predicates(plan.unheld(), dialect)
         self._asking = self.predicates
 
     def doomed(self, row: Row) -> Truth:

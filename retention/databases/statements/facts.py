@@ -114,19 +114,22 @@ class Facts:
         return self._by_deadline(floor.clock, row, floor.deadline)
 
     def hold_on(self, table: str, row: Row) -> Truth | None:
-        """TRUE while a legal hold lies on the row; None before the database is enrolled."""
+        """TRUE while a legal hold lies on the row; None where none can."""
         if self.plan.schema.held:
             return held_rows(self.dialect, row, self.plan.schema.held)
-        if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
+        if not self._may_be_held(table):
             return None
         key = key_text(self.dialect, self.plan.schema.tables[table], row)
         return Formula(_HELD, bind(table), key)
 
     def requested_on(self, table: str, row: Row) -> Truth | None:
         """TRUE while the row is restricted at the person's own request (GDPR art. 18(1)(b)-(c))."""
-        if not self.plan.schema.enrolled or not self.plan.schema.tables[table].key:
-            return None
-        return self._restriction(table, row, _ON_REQUEST)
+        return self._restriction(table, row, _ON_REQUEST) if self._may_be_held(table) else None
+
+    def _may_be_held(self, table: str) -> bool:
+        """Our tables name rows by their keys, once the database is enrolled."""
+        schema = self.plan.schema
+        return schema.enrolled and not schema.unheld and bool(schema.tables[table].key)
 
     def entered(self, step: Step, row: Row) -> Truth:
         """TRUE where our table already says that the step's rule has restricted the row."""

@@ -22,7 +22,7 @@ class Unstopped(Predicates):
     """The decisions of a plan with nothing in the way: its clocks, conditions and masks alone."""
 
     def __init__(self, plan: Plan, dialect: Dialect) -> None:
-        super().__init__(replace(plan, floors=()), dialect)
+        super().__init__(replace(plan.unheld(), floors=()), dialect)
 
     def at(self, instant: datetime, step: Step) -> Unstopped:
         """The decisions at another instant, where it matters: required values must lie before it."""
@@ -33,14 +33,6 @@ class Unstopped(Predicates):
     def stops_of(self, step: Step, row: Row) -> list[Stop]:
         """Nothing stops a row here."""
         return []
-
-    def hold_on(self, table: str, row: Row) -> Truth | None:
-        """No hold counts here."""
-        return None
-
-    def requested_on(self, table: str, row: Row) -> Truth | None:
-        """No request counts here."""
-        return None
 
 
 def first_due_query(

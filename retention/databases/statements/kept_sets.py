@@ -18,6 +18,7 @@ from sqlalchemy.sql import visitors
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.sql import row_of
 from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.holding import any_held
 from retention.planning.plan import Plan
 from retention.planning.schema import ColumnKind, Table
 
@@ -59,7 +60,11 @@ _WORDS = {
 
 @contextmanager
 def gone_sets(connection: sa.Connection, plan: Plan, dialect: Dialect) -> Iterator[GoneSets]:
-    """The sets of a plan, for the statements of one transaction."""
+    """The sets of a plan, for the statements of one transaction that only counts.
+
+    A hold placed while it counts may be missed; the batches ask again.
+    """
+    plan = plan if any_held(connection, plan) else plan.unheld()
     with kept_sets(connection, dialect) as kept:
         yield GoneSets(plan, dialect, kept)
 
