@@ -55,6 +55,8 @@ class SQLite(SQLiteMasks):
     dates_are_text = True
 
     def listed(self, value: Expression) -> Expression:
+        if isinstance(value, sa.Cast):
+            return sa.func.json_group_array(value)
         whole = sa.func.typeof(value) == written("'integer'")
         return sa.func.json_group_array(sa.case((whole, value), else_=self._told(value)))
 

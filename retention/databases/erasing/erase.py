@@ -8,6 +8,7 @@ rows: `CteEraser` in one data-modifying statement (PostgreSQL), `SetEraser` by w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -52,10 +53,12 @@ class DirectEraser:
         """TRUE for the rows that the step takes."""
         return self.predicates.doomed(self.step, row)
 
-    def statement(self, window: Window, most: int | None = None) -> sa.Delete | sa.Update:
-        """The one statement of a batch."""
+    def statement(
+        self, window: Window, most: int | None = None, taken: Callable[[Row], Truth] | None = None
+    ) -> sa.Delete | sa.Update:
+        """The one statement of a batch; `taken`: another test that the same rows pass."""
         row = row_of(self.table)
-        doomed = sa.and_(window.holds(row), self.doomed(row))
+        doomed = sa.and_(window.holds(row), (taken or self.doomed)(row))
         if self.step.action is Action.DELETE:
             statement: sa.Delete | sa.Update = sa.delete(row).where(doomed)
         elif self.step.action is Action.REMEMBER:

@@ -33,6 +33,22 @@ def keys_read(
     return taken_keys(table, found)
 
 
+def keys_and_count(
+    connection: sa.Connection,
+    plan: Plan,
+    dialect: Dialect,
+    rows: tuple[Row, Table],
+    condition: Truth,
+    passing: Truth,
+) -> tuple[TakenKeys, int]:
+    """As `keys_read`, where keys come as lists; and how many of the rows pass one test more."""
+    row, table = rows
+    columns = key_columns(dialect, table, row, plan.guard_of(table.name), as_text=False)
+    values: list[Any] = [sa.func.count().filter(passing), *map(dialect.listed, columns)]
+    found = connection.execute(sa.select(*values).select_from(row).where(condition)).one()
+    return taken_columns(table, [*map(json.loads, found[1:])]), found[0]
+
+
 def asking_for_keys(plan: Plan, dialect: Dialect, rows: tuple[Row, Table]) -> sa.Select[Any]:
     """The query for `taken_keys` of these rows."""
     row, table = rows

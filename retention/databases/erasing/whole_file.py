@@ -8,9 +8,10 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.alone import is_held
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.erase import DirectEraser, noted
-from retention.databases.erasing.noting import keys_read
+from retention.databases.erasing.noting import keys_and_count
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, is_true, row_of
+from retention.databases.statements.clock_ranges import early_range
 from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure
@@ -18,16 +19,18 @@ from retention.planning.plan import Plan, Step
 
 
 class WholeFileEraser(DirectEraser):
-    """Keys are read before the rows change, and holds are asked for once a batch.
+    """Rows are decided and their keys read before they change, and holds are asked for once a batch.
 
-    RETURNING hands over row by row, which costs more than the rows themselves; and a statement that
-    asks for holds of each row is carried out in two passes.
+    RETURNING hands over row by row, which costs more than the rows themselves. A statement that reads
+    texts as times keeps a journal of its own, and decides a second time: where every row of the window
+    that starts early is due, plain comparisons find the same rows, and they change by those.
     """
 
     def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
         super().__init__(plan, dialect, step, keys=keys)
         self._unheld = Predicates(plan.unheld(), dialect)
         self._asking = self.predicates
+        self._early = early_range(plan, dialect, step)
 
     def doomed(self, row: Row) -> Truth:
         """As one test: by its parts SQLite would follow the clock's index through each window."""
@@ -36,13 +39,15 @@ class WholeFileEraser(DirectEraser):
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         held = is_held(connection, self.plan, self.step)
         self.predicates: Predicates = self._asking if held else self._unheld
-        taken, statement = Taken(), self.statement(window)
+        taken = Taken()
         if not self.keys:
-            return noted(taken, self.step, changed(connection, statement))
+            return noted(taken, self.step, changed(connection, self.statement(window)))
         row = row_of(self.table)
         doomed = sa.and_(window.holds(row), self.doomed(row))
-        keys = keys_read(connection, self.plan, self.dialect, (row, self.table), doomed)
-        count = changed(connection, statement) if keys else 0
+        near = sa.false() if self._early is None else self._early.nearly(row)
+        rows = row, self.table
+        keys, early = keys_and_count(connection, self.plan, self.dialect, rows, doomed, near)
+        count = self._changed(connection, window, len(keys), early)
         if count != len(keys):
             raise DatabaseFailure(
                 f"{self.table.name}: {len(keys):,} rows were to change, and {count:,} did; the batch"
@@ -50,6 +55,17 @@ class WholeFileEraser(DirectEraser):
             )
         taken.note_keys(self.table.name, keys)
         return noted(taken, self.step, count)
+
+    def _changed(self, connection: sa.Connection, window: Window, rows: int, early: int) -> int:
+        """Change the rows that were decided, `early` of which start early."""
+        done = 0
+        if self._early is not None and early:
+            row = row_of(self.table)
+            query = sa.select(sa.func.count()).select_from(row)
+            starting = query.where(window.holds(row), self._early.nearly(row))
+            if connection.scalar(starting) == early:
+                done = changed(connection, self.statement(window, taken=self._early.nearly))
+        return done + changed(connection, self.statement(window)) if done < rows else done
 
 
 def holds_the_file(plan: Plan, step: Step) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Row, Truth, all_of
+from retention.databases.sql import Row, Truth, all_of, is_true
 from retention.databases.statements.column_clock import ColumnClock
 from retention.planning.clocks import Choice, ClockColumn
 from retention.planning.plan import Plan, Step
@@ -36,6 +36,10 @@ class ClockRange:
     def reached(self, row: Row) -> Truth:
         """TRUE for rows that start before the line, and for no others."""
         return self._value(row).before(self.line)
+
+    def nearly(self, row: Row) -> Truth:
+        """TRUE for nearly the rows that are `reached`, at the price of plain comparisons."""
+        return is_true(all_of(*self._value(row).near(self.line)))
 
     @property
     def is_plain(self) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.dialect import Dialect, day_after, wall_time
+from retention.databases.dialects.dialect import Dialect, day_after, iso_text, wall_time
 from retention.databases.sql import (
     Expression,
     Truth,
@@ -94,6 +94,14 @@ class ColumnClock:
             return [self.value >= bind(low), self.value < bind(beyond)]
         low_end = Cutoff(_midnight(first), first)
         return [sa.not_(self._less(low_end)), self._less(cutoff)]
+
+    def near(self, cutoff: Cutoff) -> list[Truth]:
+        """Plain comparisons that pass nearly the same values as `before`, but neither all nor only."""
+        if self.spec.form is not ClockForm.TEXT:
+            return self.between(cutoff)
+        naive = wall_time(cutoff.instant, self.spec.stored_in)
+        first = self.spec.earliest_plausible.isoformat()
+        return [self.value >= bind(first), self.value < bind(iso_text(naive))]
 
     def _index_bounds(self, cutoff: Cutoff) -> list[Truth]:
         """A wider, plain comparison that an index on text can serve."""

@@ -1,0 +1,109 @@
+"""On SQLite rows are decided first and change by a plainer test, where that finds the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+from project import HEAD, Project
+from test_one_scan import statements
+from test_walks import AS_OF, SUITE
+
+from retention.connections import engine_for
+from retention.databases.database import Database
+from retention.databases.erasing.choosing import eraser_for
+from retention.databases.erasing.walker import walker_for
+from retention.errors import PolicyError
+from retention.planning.make import make_plan
+from retention.planning.walks import Walk
+from retention.policies.parse import parse_policy
+
+RULES = {
+    "delete": 'delete_after = "1 year"',
+    "anonymize": """anonymize_after = "1 year"\nanonymize = { note = "null" }""",
+    "some": """delete_after = "1 year"\nwhere = "id % 5 > 0" """,
+}
+OLD = ["2001-02-03 04:05:06", "2025-05-31 23:59:59", "2025-05-31", "2025-05-31T23:59:59Z"]
+AT_THE_LINE = ["2025-06-01 00:00:00", "2025-06-01", "2025-06-01T00:00:00", "2025-05-31 12:00:00Z"]
+AT_THE_LINE += ["2025-06-01 01:00:00+02:00", "2025-05-31 23:30:00-01:00", "2025-06-01 00:00:00.0"]
+OTHER = ["2026-01-01 00:00:00", "2001-02-31 00:00:00", "1900-01-01", "", "2001", "soon", None]
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A file with a table of logs whose times are text."""
+    folder: Path = tmp_path_factory.mktemp("logs")
+    (folder / "data.db").touch()
+    project = Project(folder, f"sqlite:///{folder / 'data.db'}")
+    project.sql("CREATE TABLE logs (id INTEGER PRIMARY KEY, at TEXT, note TEXT)")
+    yield project
+    project.engine.dispose()
+
+
+def taken(project: Project, rule: str, size: int, *, keys: bool) -> tuple[list[int], list[str]]:
+    """The keys that were noted, and what changed rows."""
+    head = HEAD.format(zone="UTC", url=project.url)
+    policy = parse_policy(f'{head}[rules.logs]\ntable = "logs"\nstart = "at"\n{RULES[rule]}\n')
+    database, noted = Database("main", engine_for(project.url, "main", project.folder)), list[int]()
+    with database.connected() as connection, statements(database.engine) as asked:
+        plan = make_plan(policy, "main", database.schema(connection, policy), AS_OF)
+        (step,) = plan.steps
+        eraser = eraser_for(plan, database.dialect, step, bytes, keys=keys, portion=False)
+        walker = walker_for(plan, database.dialect, step, Walk(""))
+        walker.size = size
+        for window in walker.windows(connection):
+            with connection.begin():
+                found = eraser.take(connection, window, None)
+            noted += [int(key) for (key,) in found.keys.get("logs", ())]  # type: ignore[arg-type]
+    database.engine.dispose()
+    return noted, [text for text in asked if text.startswith(("DELETE", "UPDATE"))]
+
+
+def left(project: Project) -> set[int]:
+    """The rows that nothing was done to."""
+    rows = project.rows("SELECT id FROM logs WHERE note IS NOT NULL")
+    return {key for (key,) in rows}
+
+
+@settings(SUITE, max_examples=80)
+@given(
+    texts=st.lists(st.sampled_from([*OLD * 9, *AT_THE_LINE, *OTHER]), min_size=1, max_size=12),
+    rule=st.sampled_from([*RULES]),
+    size=st.integers(1, 6),
+)
+def test_the_rows_are_those_of_one_statement_that_decides(
+    logs: Project, texts: list[str | None], rule: str, size: int
+) -> None:
+    """Whatever stands in the column; and the keys of all of them are noted, each once."""
+    found = list[set[int]]()
+    rows = [{"id": number, "at": text} for number, text in enumerate(texts)]
+    for keys in (False, True):
+        with logs.engine.begin() as connection:
+            connection.execute(sa.text("DELETE FROM logs"))
+            connection.execute(sa.text("INSERT INTO logs VALUES (:id, :at, 'x')"), rows)
+        try:
+            noted, changes = taken(logs, rule, size, keys=keys)
+        except PolicyError:
+            # too little in the column that could be a time
+            assume(False)
+        found.append(left(logs))
+    assert found[0] == found[1]
+    assert sorted(noted) == sorted({*range(len(texts))} - found[1])
+    event("plainly" if any("CASE WHEN length" not in text for text in changes) else "in full")
+
+
+@pytest.mark.parametrize("rule", ["delete", "anonymize"])
+def test_rows_change_by_plain_comparisons_where_all_that_start_early_are_due(
+    logs: Project, rule: str
+) -> None:
+    """One text among them that is no date, and the whole condition decides again."""
+    for odd, plain in (("2024-01-01", True), ("2024-02-31", False)):
+        rows = ", ".join(f"({key}, '2020-01-01 00:00:00', 'x')" for key in range(1, 6))
+        logs.sql("DELETE FROM logs", f"INSERT INTO logs VALUES {rows}, (6, '{odd}', 'x')")
+        noted, changes = taken(logs, rule, 100, keys=True)
+        assert sorted(noted) == [1, 2, 3, 4, 5, 6][: 6 if plain else 5]
+        assert ["julianday" not in text for text in changes] == [plain]
