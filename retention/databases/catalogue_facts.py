@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from retention.databases.partitions import mariadb_parting, postgresql_parting
 from retention.databases.reflected_columns import ColumnFacts
 from retention.planning.schema import Check, TableKind, Trigger
 from retention.planning.triggers import written_by
@@ -24,6 +25,7 @@ class CatalogueFacts:
         self.expressions: dict[str, list[str]] = {}
         self.checks: dict[str, list[Check]] = {}
         self.columns: dict[tuple[str, str], ColumnFacts] = {}
+        self.parted_by: dict[str, str] = {}
 
     def trigger(self, table: str, name: str, events: Iterable[str], body: str) -> None:
         """Note a trigger of the table; one name for several events is one trigger."""
@@ -106,6 +108,7 @@ def _postgresql(connection: sa.Connection, schema: str | None, facts: CatalogueF
     for name, trigger, bits, body in connection.execute(triggers, {"schema": schema}):
         events = [event for event, bit in _POSTGRESQL_EVENTS.items() if bits & bit]
         facts.trigger(name, trigger, events, body)
+    facts.parted_by |= postgresql_parting(connection, schema)
     _postgresql_columns(connection, schema, facts)
 
 
@@ -156,6 +159,7 @@ def _mariadb(connection: sa.Connection, schema: str | None, facts: CatalogueFact
     )
     for table, name, event, body in connection.execute(triggers):
         facts.trigger(table, name, [event], body)
+    facts.parted_by |= mariadb_parting(connection)
     _mariadb_columns(connection, facts)
 
 

@@ -1,7 +1,8 @@
-"""Partitions (PostgreSQL): what they declare belongs to the table they are parts of."""
+"""Partitions: by what rows are parted; what they declare belongs to the table they are parts of."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,31 @@ class Partition:
     whole: str
     leaf: bool
     foreign: bool
+
+
+# in an order-preserving function of a column MariaDB still sees which parts a comparison can reach
+_PARTED = re.compile(r"(?:(?:to_days|to_seconds|unix_timestamp|year)\()?`([^`]+)`", re.IGNORECASE)
+
+
+def postgresql_parting(connection: sa.Connection, schema: str | None) -> dict[str, str]:
+    """By table the column whose ranges tell its partitions apart, the first of several."""
+    query = sa.text(
+        "SELECT c.relname, a.attname FROM pg_partitioned_table p"
+        " JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]"
+        " WHERE p.partstrat = 'r' AND n.nspname = :schema"
+    )
+    return {row.relname: row.attname for row in connection.execute(query, {"schema": schema})}
+
+
+def mariadb_parting(connection: sa.Connection) -> dict[str, str]:
+    """As `postgresql_parting`."""
+    query = sa.text(
+        "SELECT DISTINCT table_name, partition_expression FROM information_schema.partitions"
+        " WHERE table_schema = DATABASE() AND partition_method IN ('RANGE', 'RANGE COLUMNS')"
+    )
+    found = ((name, _PARTED.match(text or "")) for name, text in connection.execute(query))
+    return {table: column[1] for table, column in found if column}
 
 
 def partitions_of(connection: sa.Connection, default: str | None) -> dict[str, Partition]:

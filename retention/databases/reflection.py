@@ -151,6 +151,7 @@ def _table(found: _Found, name: str) -> Table:
         partly_unique(listed, facts.expressions.get(name, []), names),
         tuple(facts.checks.get(name, ())),
         frozenset(columns[0] for columns in (key, *uniques, *map(ordered, listed)) if columns),
+        parted_by=facts.parted_by.get(name),
     )
 
 

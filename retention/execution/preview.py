@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
-from retention.databases.statements.clock_ranges import ClockRange, early_range, is_indexed
+from retention.databases.statements.clock_ranges import ClockRange, early_range, is_near
 from retention.databases.statements.counting import (
     any_running,
     count_also,
+    count_beside,
     count_early,
     count_up_to,
 )
@@ -107,14 +108,15 @@ def _tally(
 def _ranges(sets: GoneSets, steps: dict[int, Step]) -> dict[int, ClockRange]:
     """What may be counted instead of whole tables: the rows before the line of a step.
 
-    Without an index on every clock the table is scanned anyway, and one scan sorts all its rows. But
-    to see that a text is a time costs as much as the scan, so that it is asked of few.
+    Without an index on every clock, or partitions by it, the table is scanned anyway, and one scan
+    sorts all its rows. But to see that a text is a time costs as much as the scan, so that it is
+    asked of few.
     """
     found = {index: early_range(sets.plan, sets.dialect, step) for index, step in steps.items()}
     ranges = {index: early for index, early in found.items() if early is not None}
     if sets.dialect.dates_are_text and len({early.clock for early in ranges.values()}) == 1:
         return ranges
-    return {it: early for it, early in ranges.items() if is_indexed(sets.plan, steps[it], early)}
+    return {it: early for it, early in ranges.items() if is_near(sets.plan, steps[it], early)}
 
 
 def _count(
@@ -131,13 +133,25 @@ def _count(
     counted = replace(counted, largest=largest_piece(connection, sets, index))
     if files and (sets.plan.files_gone(step) or sets.plan.files_masked(step)):
         counted = replace(counted, owned=count_files(connection, sets, index))
-    return counted if tally.about is None else _enough(connection, sets, index, counted)
+    if tally.about is None:
+        return counted
+    return _enough(connection, sets, index, counted, sum(outcomes.values()))
 
 
-def _enough(connection: Connection, sets: GoneSets, index: int, count: StepCount) -> StepCount:
-    """As much of what was not counted as the limits have to know."""
-    rows = count_up_to(connection, sets, count.step.table, rows_wanted(count))
-    other = not count.stopped and any_running(connection, sets, index)
+def _enough(
+    connection: Connection, sets: GoneSets, index: int, count: StepCount, known: int
+) -> StepCount:
+    """As much of what was not counted as the limits have to know; `known` rows start early."""
+    early = early_range(sets.plan, sets.dialect, count.step)
+    assert early is not None
+    table, wanted = count.step.table, rows_wanted(count)
+    rows = known
+    if rows < wanted:
+        rows += count_beside(connection, sets, table, early, wanted - known)
+    if rows < wanted:
+        # of those that start early some may be none of the rule's
+        rows = count_up_to(connection, sets, table, wanted)
+    other = not count.stopped and any_running(connection, sets, index, early)
     return replace(count, rows=rows, running=int(other))
 
 

@@ -100,6 +100,7 @@ class Table:
 
     `partly_unique`: columns that a unique index reads which covers some rows only, or expressions.
     `ordered`: columns with which an index begins that keeps every row in its order.
+    `parted_by`: the column by whose ranges rows lie in one partition or another.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Table:
     checks: tuple[Check, ...] = ()
     ordered: frozenset[str] = frozenset()
     derived: tuple[Derived, ...] = ()
+    parted_by: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:

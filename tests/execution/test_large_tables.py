@@ -67,13 +67,21 @@ AGES = st.lists(st.sampled_from([None, -400, -1, 0, 1, 1, 2, 500]), max_size=16)
     least=st.integers(0, 8),
     whole=st.sampled_from(["allow", "refuse"]),
     over=st.sampled_from(["refuse", "portion"]),
+    where=st.sampled_from(["", """where = "note <> 'row 1'"\n"""]),
 )
 def test_limits_say_the_same_whether_all_rows_are_counted_or_not(
-    logs: Logs, ages: list[int | None], rows: int, share: int, least: int, whole: str, over: str
+    logs: Logs,
+    ages: list[int | None],
+    rows: int,
+    share: int,
+    least: int,
+    whole: str,
+    over: str,
+    where: str,
 ) -> None:
     """A night is refused or cut to the same portion as if every row had been counted."""
     limits = LIMITS.format(rows=rows, share=share, least=least, whole=whole, over=over)
-    text = PLAIN_HEAD.format(zone="UTC", url=logs.project.url) + limits + RULE
+    text = PLAIN_HEAD.format(zone="UTC", url=logs.project.url) + limits + RULE + where
     logs.policy = parse_policy(text)
     logs.fill(ages)
     all_, some = counted(logs, full=True), counted(logs)

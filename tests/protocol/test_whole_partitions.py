@@ -150,7 +150,7 @@ def test_wholly_due_parts_go_at_once_and_the_rest_by_rows(project: Project, rows
 def test_the_plan_says_that_partitions_go_first(project: Project) -> None:
     """The walk of a table whose parts may go whole names them, and that of one with a trigger not."""
     visits(project)
-    walk = "key (id, seen_on)"
+    walk = "key (id, seen_on) of early partitions"
     first = f"whole partitions where they may go, then {walk}"
     assert project.plan("2026-06-01")["visits delete"]["walk"] == first
     assert f"walks {first}" in project.run("plan", "--sql").out

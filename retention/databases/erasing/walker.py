@@ -15,7 +15,12 @@ from retention.databases.erasing.windows import (
     WholeWalker,
 )
 from retention.databases.sql import row_of
-from retention.databases.statements.clock_ranges import clock_range
+from retention.databases.statements.clock_ranges import (
+    ClockRange,
+    clock_range,
+    early_range,
+    is_parted,
+)
 from retention.planning.plan import Plan, Step
 from retention.planning.schema import Schema, TableKind
 from retention.planning.walks import Walk
@@ -32,7 +37,7 @@ def walk_of(connection: sa.Connection, plan: Plan, dialect: Dialect, step: Step,
         table = row_of(plan.schema.tables[step.table])
         if connection.execute(found.most(table, most + 1)).scalar_one() <= most:
             return Walk(_after_partitions(plan, step, f"index on {found.column}"), by_clock=True)
-    return Walk(_described(plan, step))
+    return Walk(_described(plan, dialect, step))
 
 
 def walker_for(plan: Plan, dialect: Dialect, step: Step, walk: Walk | None = None) -> Walker:
@@ -52,7 +57,13 @@ def walker_for(plan: Plan, dialect: Dialect, step: Step, walk: Walk | None = Non
         return KeyWalker(found, (found.row_address,))
     if not found.key:
         return PortionWalker() if schema.dialect == "mysql" else WholeWalker()
-    return KeyWalker(found, found.key)
+    return KeyWalker(found, found.key, within=_early_parts(plan, dialect, step))
+
+
+def _early_parts(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
+    """What leads to the partitions that may have due rows, and to no others."""
+    early = early_range(plan, dialect, step)
+    return early if early is not None and is_parted(plan, step, early) else None
 
 
 def _apart(schema: Schema, name: str) -> tuple[str, ...]:
@@ -66,13 +77,13 @@ def _apart(schema: Schema, name: str) -> tuple[str, ...]:
 def ways_of(plan: Plan, dialect: Dialect, step: Step) -> str:
     """How the table may be walked, for a person reading the statements of a plan."""
     found = clock_range(plan, dialect, step)
-    usual = _described(plan, step)
+    usual = _described(plan, dialect, step)
     if found is None or not _apart(plan.schema, step.table):
         return usual
     return f"{usual}, or where little is due the index on {found.column}"
 
 
-def _described(plan: Plan, step: Step) -> str:
+def _described(plan: Plan, dialect: Dialect, step: Step) -> str:
     schema, found = plan.schema, plan.schema.tables[step.table]
     if schema.dialect == "postgresql" and found.kind is not TableKind.PARTITIONED:
         return "heap pages"
@@ -81,7 +92,8 @@ def _described(plan: Plan, step: Step) -> str:
     if not found.key:
         usual = "portions" if schema.dialect == "mysql" else "the whole table"
         return _after_partitions(plan, step, usual)
-    return _after_partitions(plan, step, f"key ({', '.join(found.key)})")
+    early = "" if _early_parts(plan, dialect, step) is None else " of early partitions"
+    return _after_partitions(plan, step, f"key ({', '.join(found.key)}){early}")
 
 
 def _after_partitions(plan: Plan, step: Step, walk: str) -> str:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.alone import is_held
 from retention.databases.erasing.erase import DirectEraser, Eraser
 from retention.databases.erasing.noting import keys_read
 from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, is_true, row_of
+from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken
 from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import TableKind
@@ -69,24 +72,31 @@ class PartEraser(DirectEraser):
 class PartitionEraser(PartEraser):
     """Whole partitions where it can, then windows of rows (PostgreSQL)."""
 
+    def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
+        super().__init__(plan, dialect, step, keys=keys)
+        self._unheld = Predicates(plan.unheld(), dialect)
+
     def prepare(self, connection: sa.Connection) -> None:
         """Look for partitions of which every row is due; a look ends at the first that is not."""
         whole = connection.dialect.identifier_preparer.format_table(self._part(None))
         with connection.begin():
             leaves = connection.execute(_LEAVES, {"whole": whole}).all()
             found = (WholePartition(schema, name) for schema, name in leaves)
-            self.due = tuple(part for part in found if connection.scalar(self.looks_due(part)))
+            held = is_held(connection, self.plan, self.step)
+            self.due = tuple(
+                part for part in found if connection.scalar(self._looks_due(part, held))
+            )
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         if isinstance(window, WholePartition):
             return self._take_whole(connection, window)
         return super().take(connection, window, most)
 
-    def looks_due(self, window: WholePartition) -> sa.Select[tuple[bool]]:
+    def _looks_due(self, window: WholePartition, held: bool) -> sa.Select[tuple[bool]]:
         """TRUE for a partition that has rows, all of them due."""
         row = self._part(window)
         rows = sa.select(*row.c)
-        stays = rows.where(sa.not_(self._due(row)))
+        stays = rows.where(sa.not_(self._due(row, held)))
         return sa.select(sa.and_(rows.exists(), sa.not_(stays.exists())))
 
     def _take_whole(self, connection: sa.Connection, window: WholePartition) -> Taken:
@@ -94,9 +104,10 @@ class PartitionEraser(PartEraser):
         row = self._part(window)
         if not self._locked(connection, window, "SHARE ROW EXCLUSIVE"):
             return Taken()
-        counts = sa.select(sa.func.count(), sa.func.count().filter(self._due(row))).select_from(row)
-        rows, due = connection.execute(counts).one()
-        if rows != due or not rows or (self.keys and rows > MOST_KEYS):
+        due = self._due(row, is_held(connection, self.plan, self.step))
+        counts = sa.select(sa.func.count(), sa.func.count().filter(due)).select_from(row)
+        rows, gone = connection.execute(counts).one()
+        if rows != gone or not rows or (self.keys and rows > MOST_KEYS):
             return Taken()
         taken = Taken(due={self.table.name: rows}, erased={self.table.name: rows})
         if self.keys:
@@ -120,8 +131,10 @@ class PartitionEraser(PartEraser):
         attempt.commit()
         return True
 
-    def _due(self, row: Row) -> Truth:
-        return is_true(self.predicates.doomed(self.step, row))
+    def _due(self, row: Row, held: bool) -> Truth:
+        """TRUE for a row that the step takes; without holds several processes can look."""
+        predicates = self.predicates if held else self._unheld
+        return is_true(predicates.doomed(self.step, row))
 
     def _part(self, window: WholePartition | None) -> sa.TableClause:
         whole = row_of(self.table)

@@ -33,6 +33,10 @@ class ClockRange:
         """TRUE for those rows; plain comparisons with constants."""
         return all_of(*self._bounds(row))
 
+    def misses(self, row: Row) -> Truth:
+        """TRUE for all other rows; plain comparisons, too."""
+        return sa.or_(sa.not_(self.holds(row)), row.c[self.column].is_(None))
+
     def reached(self, row: Row) -> Truth:
         """TRUE for rows that start before the line, and for no others."""
         return self._value(row).before(self.line)
@@ -63,6 +67,16 @@ def clock_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
     """The range of a step whose one clock column, of the row itself, leads an index; else None."""
     found = early_range(plan, dialect, step)
     return found if found is not None and is_indexed(plan, step, found) else None
+
+
+def is_near(plan: Plan, step: Step, early: ClockRange) -> bool:
+    """TRUE where the others are not read on the way to these rows: by an index, or by partitions."""
+    return is_indexed(plan, step, early) or is_parted(plan, step, early)
+
+
+def is_parted(plan: Plan, step: Step, early: ClockRange) -> bool:
+    """TRUE where rows lie in one partition or another by the clock's column."""
+    return plan.schema.tables[step.table].parted_by == early.column
 
 
 def is_indexed(plan: Plan, step: Step, early: ClockRange) -> bool:

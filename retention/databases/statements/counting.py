@@ -46,21 +46,40 @@ def count_early(
     return outcomes
 
 
+def count_beside(
+    connection: sa.Connection, sets: GoneSets, table: str, early: ClockRange, most: int
+) -> int:
+    """The rows of the table that lie outside of a range, counted up to `most`."""
+    row = row_of(sets.plan.schema.tables[table])
+    return _up_to(connection, _rows(row).where(early.misses(row)), most)
+
+
 def count_up_to(connection: sa.Connection, sets: GoneSets, table: str, most: int) -> int:
     """The rows of the table, counted up to `most`."""
-    row = row_of(sets.plan.schema.tables[table])
-    some = sa.select(sa.literal_column("1").label("one")).select_from(row).limit(most).subquery()
+    return _up_to(connection, _rows(row_of(sets.plan.schema.tables[table])), most)
+
+
+def _rows(row: Row) -> sa.Select[Any]:
+    return sa.select(sa.literal_column("1").label("one")).select_from(row)
+
+
+def _up_to(connection: sa.Connection, rows: sa.Select[Any], most: int) -> int:
+    some = rows.limit(most).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
 
-def any_running(connection: sa.Connection, sets: GoneSets, index: int) -> bool:
-    """TRUE where the period of some row of the step has begun and is not over."""
+def any_running(connection: sa.Connection, sets: GoneSets, index: int, early: ClockRange) -> bool:
+    """TRUE where the period of some row of the step has begun and is not over.
+
+    Most such rows lie outside of the range, where no row that is due is in the way.
+    """
     step = sets.plan.steps[index]
     row = row_of(sets.plan.schema.tables[step.table])
-    running = sets.predicates(index).outcome(step, row) == bind("running")
-    query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
-    query = query.where(running).limit(1)
-    return connection.execute(query).first() is not None
+    running = (
+        _rows(row).where(sets.predicates(index).outcome(step, row) == bind("running")).limit(1)
+    )
+    places = running.where(early.misses(row)), running
+    return any(connection.execute(query).first() is not None for query in places)
 
 
 def also_queries(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Select[Any]]]:
