@@ -46,7 +46,8 @@ class StepCount:
     more rows, which go in one transaction; 0 where none is larger than a batch.
     `about`: so many rows by the database's own statistics, where only those before the line were
     counted: `not_started` and `undecidable` are not known then, and there are at least so many `rows`
-    and `running` as suffices for the limits.
+    and `running` as suffices for the limits. `plain_while`: plain comparisons find what is due while
+    the file has this version (SQLite).
     """
 
     step: Step
@@ -67,6 +68,7 @@ class StepCount:
     owned: int | None = None
     largest: int = 0
     about: int | None = None
+    plain_while: int | None = field(default=None, compare=False)
 
     @property
     def leaving(self) -> int:

@@ -84,8 +84,9 @@ def execute(
             continue
         if count.due == 0 or orders.watch.stopping():
             continue
+        plain_while = None if refused else still_plain(results)
         try:
-            _carry_out(opened, reduced, result, ruling, orders)
+            _carry_out(opened, reduced, result, ruling, orders, plain_while)
         except ConnectionLost as lost:
             result.failed = str(lost)
             raise
@@ -110,8 +111,31 @@ def keeps_tokens(plan: Plan, step: Step, rows: str) -> bool:
     )
 
 
+def still_plain(results: list[StepResult]) -> int | None:
+    """The version of the file in which plain comparisons find what the last step takes; None where an
+    earlier one did more to its table than delete rows.
+    """
+    *earlier, last = results
+    changed = {name for result in earlier for name in _changed_tables(result)}
+    return None if last.count.step.table in changed else last.count.plain_while
+
+
+def _changed_tables(result: StepResult) -> set[str]:
+    """The tables in which a step did, or was to do, more than delete rows."""
+    step = result.count.step
+    found = {table for table, action in result.also if action != "delete"}
+    if step.action is not Action.DELETE:
+        found |= {step.table, step.restriction.move_to if step.restriction else step.table}
+    return found
+
+
 def _carry_out(
-    opened: Opened, plan: Plan, result: StepResult, ruling: Ruling, orders: Orders
+    opened: Opened,
+    plan: Plan,
+    result: StepResult,
+    ruling: Ruling,
+    orders: Orders,
+    plain_while: int | None,
 ) -> None:
     step, most = result.count.step, ruling.most
     tokens = keeps_tokens(plan, step, orders.tokens)
@@ -125,6 +149,7 @@ def _carry_out(
         keys=tokens or forget or files is not None,
         portion=most is not None,
         piece=ruling.piece,
+        plain_while=plain_while,
     )
     work = Work(
         step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now, files

@@ -20,7 +20,8 @@ from retention.databases.statements.counting_files import count_files
 from retention.databases.statements.gone import GoneSets
 from retention.databases.statements.kept_sets import gone_sets
 from retention.databases.statements.pieces import largest_piece
-from retention.databases.statements.table_scan import Outcomes, TableScan
+from retention.databases.statements.plainly_due import file_version
+from retention.databases.statements.table_scan import Scanned, TableScan
 from retention.databases.statistics import rows_about
 from retention.execution.accounts import Also, StepCount, step_count
 from retention.execution.limits import rows_wanted
@@ -76,11 +77,12 @@ def preview_with_floors(
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """Of one table the outcomes under each step, its rows: counted, or `about` so many; floors."""
+    """Of one table what a scan found, the rows that floors keep, and about how many rows it has where
+    they were not counted.
+    """
 
-    outcomes: dict[int, Outcomes]
+    scanned: Scanned
     kept: list[tuple[str, int]]
-    rows: int
     about: int | None = None
 
 
@@ -96,13 +98,11 @@ def _tally(
         if about is not None and about > MOST_COUNTED:
             early = count_early(connection, sets, table, ranges)
             if not floors:
-                return _Tally(early, [], 0, about)
+                return _Tally(early, [], about)
     scan = TableScan(sets, table, list(steps) if early is None else (), floors)
     scanned = scan.scanned(connection)
     kept = list(zip((floor.rule for floor in floors), scanned.kept, strict=True))
-    if early is not None:
-        return _Tally(early, kept, 0, about)
-    return _Tally(scanned.outcomes, kept, scanned.rows)
+    return _Tally(scanned, kept) if early is None else _Tally(early, kept, about)
 
 
 def _ranges(sets: GoneSets, steps: dict[int, Step]) -> dict[int, ClockRange]:
@@ -122,15 +122,17 @@ def _ranges(sets: GoneSets, steps: dict[int, Step]) -> dict[int, ClockRange]:
 def _count(
     connection: Connection, sets: GoneSets, index: int, tally: _Tally, *, files: bool
 ) -> StepCount:
-    step, outcomes = sets.plan.steps[index], tally.outcomes[index]
+    step, scanned = sets.plan.steps[index], tally.scanned
+    outcomes = scanned.outcomes[index]
     if not outcomes.get("due"):
-        return step_count(step, outcomes, tally.rows, (), about=tally.about)
+        return step_count(step, outcomes, scanned.rows, (), about=tally.about)
     found = count_also(connection, sets, index)
     also = tuple(Also(*item) for item in found if item[2])
-    rows = tally.rows if tally.about is None else tally.about
+    rows = scanned.rows if tally.about is None else tally.about
     walk = walk_of(connection, sets.plan, sets.dialect, step, rows)
-    counted = step_count(step, outcomes, tally.rows, also, walk, tally.about)
-    counted = replace(counted, largest=largest_piece(connection, sets, index))
+    counted = step_count(step, outcomes, scanned.rows, also, walk, tally.about)
+    seen = file_version(connection) if index in scanned.plain else None
+    counted = replace(counted, largest=largest_piece(connection, sets, index), plain_while=seen)
     if files and (sets.plan.files_gone(step) or sets.plan.files_masked(step)):
         counted = replace(counted, owned=count_files(connection, sets, index))
     if tally.about is None:

@@ -26,44 +26,59 @@ def eraser_for(
     keys: bool,
     portion: bool,
     piece: int | None = None,
+    plain_while: int | None = None,
 ) -> Eraser:
     """The plainest way that is right for this step on this engine; `secret`: for pseudonyms.
 
-    `piece`: the most rows that may go with one row, where rows go in whole pieces.
+    `piece`: the most rows that may go with one row, where rows go in whole pieces. `plain_while`: the
+    version of the file in which plain comparisons find what is due (SQLite).
     """
     masks = pseudonyms_in(step)
-    if not masks:
-        return _plainest(plan, dialect, step, keys=keys, portion=portion, piece=piece)
-    eraser = _plainest(plan, dialect, step, keys=True, portion=portion, piece=piece)
-    return Pseudonymizing(eraser, plan, dialect, masks, secret())
+    keys = keys or bool(masks)
+    if _reads_itself_alone(plan, dialect, step) and not portion:
+        eraser = _direct(plan, dialect, step, keys=keys, plain_while=plain_while)
+    else:
+        eraser = _with_others(plan, dialect, step, keys=keys, piece=piece)
+    return Pseudonymizing(eraser, plan, dialect, masks, secret()) if masks else eraser
 
 
-def _plainest(
-    plan: Plan, dialect: Dialect, step: Step, *, keys: bool, portion: bool, piece: int | None
+def _with_others(
+    plan: Plan, dialect: Dialect, step: Step, *, keys: bool, piece: int | None
 ) -> Eraser:
-    nameless = not plan.schema.tables[step.table].identity and not dialect.data_modifying_ctes
-    if nameless or step.action is Action.REMEMBER:
+    if _is_written_blindly(plan, dialect, step):
         return DirectEraser(plan, dialect, step, keys=False)
     if plan.gone_with(step).circles:
         return BoundedPieceEraser(plan, dialect, step, keys=keys, largest=piece)
-    restricts = step.action is Action.RESTRICT
-    if not restricts and not portion and not reads_other_rows(plan, step):
-        has_keys = keys and bool(plan.schema.tables[step.table].key)
-        if has_keys and step.action is Action.ANONYMIZE and not dialect.returns_updated_rows:
-            return KeysFirstEraser(plan, dialect, step)
-        return _direct(plan, dialect, step, keys=keys)
     if dialect.data_modifying_ctes:
         return CteEraser(plan, dialect, step, keys=keys)
     return SetEraser(plan, dialect, step, keys=keys)
 
 
-def _direct(plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> Eraser:
+def _direct(
+    plan: Plan, dialect: Dialect, step: Step, *, keys: bool, plain_while: int | None
+) -> Eraser:
+    has_keys = keys and bool(plan.schema.tables[step.table].key)
+    if has_keys and step.action is Action.ANONYMIZE and not dialect.returns_updated_rows:
+        return KeysFirstEraser(plan, dialect, step)
     if holds_the_file(plan, step):
-        return WholeFileEraser(plan, dialect, step, keys=keys)
+        return WholeFileEraser(plan, dialect, step, keys=keys, plain_while=plain_while)
     if not may_go_whole(plan, step):
         return DirectEraser(plan, dialect, step, keys=keys)
     eraser = AsideEraser if dialect.name == "mysql" else PartitionEraser
     return eraser(plan, dialect, step, keys=keys)
+
+
+def _reads_itself_alone(plan: Plan, dialect: Dialect, step: Step) -> bool:
+    """TRUE where one statement over the rows themselves is all that a batch needs."""
+    if _is_written_blindly(plan, dialect, step) or plan.gone_with(step).circles:
+        return False
+    return step.action is not Action.RESTRICT and not reads_other_rows(plan, step)
+
+
+def _is_written_blindly(plan: Plan, dialect: Dialect, step: Step) -> bool:
+    """TRUE where nothing tells rows apart, or nobody asks which they were."""
+    nameless = not plan.schema.tables[step.table].identity and not dialect.data_modifying_ctes
+    return nameless or step.action is Action.REMEMBER
 
 
 def reads_other_rows(plan: Plan, step: Step) -> bool:

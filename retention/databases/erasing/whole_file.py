@@ -8,10 +8,12 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.alone import is_held
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.erase import DirectEraser, noted
-from retention.databases.erasing.noting import keys_and_count
+from retention.databases.erasing.noting import keys_and_count, keys_read
 from retention.databases.erasing.windows import Window
+from retention.databases.keys import TakenKeys
 from retention.databases.sql import Row, Truth, is_true, row_of
-from retention.databases.statements.clock_ranges import early_range
+from retention.databases.statements.clock_ranges import ClockRange, early_range
+from retention.databases.statements.plainly_due import file_version
 from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure
@@ -24,13 +26,25 @@ class WholeFileEraser(DirectEraser):
     RETURNING hands over row by row, which costs more than the rows themselves. A statement that reads
     texts as times keeps a journal of its own, and decides a second time: where every row of the window
     that starts early is due, plain comparisons find the same rows, and they change by those.
+
+    `plain_while`: a preview has seen so of all rows, and nobody wrote to the file while it has this
+    version; then no text is read as a time again.
     """
 
-    def __init__(self, plan: Plan, dialect: Dialect, step: Step, *, keys: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        dialect: Dialect,
+        step: Step,
+        *,
+        keys: bool,
+        plain_while: int | None = None,
+    ) -> None:
         super().__init__(plan, dialect, step, keys=keys)
         self._unheld = Predicates(plan.unheld(), dialect)
         self._asking = self.predicates
         self._early = early_range(plan, dialect, step)
+        self._plain_while = plain_while
 
     def doomed(self, row: Row) -> Truth:
         """As one test: by its parts SQLite would follow the clock's index through each window."""
@@ -39,20 +53,34 @@ class WholeFileEraser(DirectEraser):
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         held = is_held(connection, self.plan, self.step)
         self.predicates: Predicates = self._asking if held else self._unheld
-        taken = Taken()
+        plain = self._plain_while is not None and not held
+        if plain and file_version(connection) == self._plain_while and self._early is not None:
+            return self._take_plainly(connection, window, self._early)
         if not self.keys:
-            return noted(taken, self.step, changed(connection, self.statement(window)))
+            return noted(Taken(), self.step, changed(connection, self.statement(window)))
         row = row_of(self.table)
         doomed = sa.and_(window.holds(row), self.doomed(row))
         near = sa.false() if self._early is None else self._early.nearly(row)
         rows = row, self.table
         keys, early = keys_and_count(connection, self.plan, self.dialect, rows, doomed, near)
-        count = self._changed(connection, window, len(keys), early)
+        return self._noted(keys, self._changed(connection, window, len(keys), early))
+
+    def _take_plainly(self, connection: sa.Connection, window: Window, early: ClockRange) -> Taken:
+        statement = self.statement(window, taken=early.nearly)
+        if not self.keys:
+            return noted(Taken(), self.step, changed(connection, statement))
+        row = row_of(self.table)
+        found = sa.and_(window.holds(row), early.nearly(row))
+        keys = keys_read(connection, self.plan, self.dialect, (row, self.table), found)
+        return self._noted(keys, changed(connection, statement) if keys else 0)
+
+    def _noted(self, keys: TakenKeys, count: int) -> Taken:
         if count != len(keys):
             raise DatabaseFailure(
                 f"{self.table.name}: {len(keys):,} rows were to change, and {count:,} did; the batch"
                 " was rolled back"
             )
+        taken = Taken()
         taken.note_keys(self.table.name, keys)
         return noted(taken, self.step, count)
 

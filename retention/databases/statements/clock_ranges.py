@@ -42,8 +42,8 @@ class ClockRange:
         return self._value(row).before(self.line)
 
     def nearly(self, row: Row) -> Truth:
-        """TRUE for nearly the rows that are `reached`, at the price of plain comparisons."""
-        return is_true(all_of(*self._value(row).near(self.line)))
+        """TRUE for nearly the rows that are `reached`, all of which it `holds`; plain comparisons."""
+        return is_true(all_of(*self._bounds(row), *self._value(row).near(self.line)))
 
     @property
     def is_plain(self) -> bool:

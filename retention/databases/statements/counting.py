@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from retention.databases.sql import Row, Truth, all_of, bind, is_true, row_of
 from retention.databases.statements.clock_ranges import ClockRange
 from retention.databases.statements.gone import GoneSets
-from retention.databases.statements.table_scan import Outcomes, TableScan
+from retention.databases.statements.table_scan import Scanned, TableScan
 from retention.planning.plan import Action
 
 _AFTER_THE_LINE = ("running", "not started", "undecidable")
@@ -30,20 +30,24 @@ def outcome_query(sets: GoneSets, table: str, indexes: Sequence[int]) -> sa.Sele
 
 def count_early(
     connection: sa.Connection, sets: GoneSets, table: str, ranges: Mapping[int, ClockRange]
-) -> dict[int, Outcomes]:
+) -> Scanned:
     """For each step what becomes of the rows before its line, by the index on its clock.
 
     Rows whose period runs, or whose clock has not started or cannot be read, are in no count.
     """
-    outcomes: dict[int, Outcomes] = {}
-    for clock in {found.clock: None for found in ranges.values()}:
-        alike = {index: found for index, found in ranges.items() if found.clock == clock}
-        widest = max(alike.values(), key=lambda found: found.line.instant)
-        outcomes |= TableScan(sets, table, list(alike), within=widest).scanned(connection).outcomes
-    for found in outcomes.values():
+    found = Scanned({}, [], 0)
+    for clock in {early.clock: None for early in ranges.values()}:
+        alike = {index: early for index, early in ranges.items() if early.clock == clock}
+        widest = max(alike.values(), key=lambda early: early.line.instant)
+        scanned = TableScan(sets, table, list(alike), within=widest).scanned(connection)
+        # of the others rows may lie beyond what was scanned
+        plain = {index for index in scanned.plain if alike[index].line == widest.line}
+        outcomes = found.outcomes | scanned.outcomes
+        found = Scanned(outcomes, [], 0, found.plain | plain)
+    for counts in found.outcomes.values():
         for unknown in _AFTER_THE_LINE:
-            found.pop(unknown, None)
-    return outcomes
+            counts.pop(unknown, None)
+    return found
 
 
 def count_beside(

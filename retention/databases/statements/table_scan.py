@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from retention.databases.sql import Expression, Row, Truth, all_of, any_of, is_true, row_of, written
 from retention.databases.statements.clock_ranges import ClockRange
 from retention.databases.statements.gone import GoneSets
+from retention.databases.statements.plainly_due import plain_range
 from retention.databases.statements.predicates import Predicates
 from retention.planning.circles import circle_of
 from retention.planning.plan import Action, Floor, Step
@@ -35,11 +36,15 @@ _GROUPED = {"postgresql": 2}
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan found: rows by outcome for each step, rows that each floor keeps, all rows."""
+    """What a scan found: rows by outcome for each step, rows that each floor keeps, all rows.
+
+    `plain`: steps for which plain comparisons find the rows that are due, and no others.
+    """
 
     outcomes: dict[int, Outcomes]
     kept: list[int]
     rows: int
+    plain: frozenset[int] = frozenset()
 
 
 class TableScan:
@@ -58,6 +63,8 @@ class TableScan:
         self.indexes = sorted(indexes)
         self.floors = floors
         self.within = within
+        plain = {it: plain_range(sets.plan, sets.dialect, self._step(it)) for it in self.indexes}
+        self._plain = {index: early for index, early in plain.items() if early is not None}
         self._numbers: dict[int, dict[str, int]] = {}
 
     def scanned(self, connection: sa.Connection) -> Scanned:
@@ -72,7 +79,9 @@ class TableScan:
             counts = zip(numbers, found, strict=False)
             outcomes[index] = {outcome: count for outcome, count in counts if count}
             found = found[len(numbers) :]
-        return Scanned(outcomes, found, rows)
+        kept, unlike = found[: len(self.floors)], found[len(self.floors) :]
+        plain = (index for index, count in zip(self._plain, unlike, strict=True) if not count)
+        return Scanned(outcomes, kept, rows, frozenset(plain))
 
     def _in_halves(self, connection: sa.Connection) -> Scanned:
         middle = len(self.indexes) // 2
@@ -81,7 +90,8 @@ class TableScan:
             TableScan(self.sets, self.table, indexes, floors, self.within).scanned(connection)
             for indexes, floors in halves
         )
-        return Scanned(first.outcomes | second.outcomes, second.kept, second.rows)
+        outcomes = first.outcomes | second.outcomes
+        return Scanned(outcomes, second.kept, second.rows, first.plain | second.plain)
 
     @cached_property
     def _rows(self) -> sa.Subquery:
@@ -89,6 +99,9 @@ class TableScan:
         row = row_of(self.sets.plan.schema.tables[self.table])
         columns = [self._outcome(index, row) for index in self.indexes]
         columns += [self._keeps(number, row) for number in range(len(self.floors))]
+        columns += [
+            _as_number(it.nearly(row)).label(f"plain_{at}") for at, it in self._plain.items()
+        ]
         rows: sa.Select[Any] = sa.select(*columns).select_from(row)
         if self.within is not None:
             rows = rows.where(self.within.holds(row))
@@ -131,7 +144,10 @@ class TableScan:
             for left in [tuple(self._left(index, outcome))]
         ]
         kept = (rows.c[f"floor_{number}"] == written(1) for number in range(len(self.floors)))
-        return [*found, *map(self._counted, kept)]
+        unlike = (
+            _as_number(self._is_due(index)) != rows.c[f"plain_{index}"] for index in self._plain
+        )
+        return [*found, *map(self._counted, kept), *map(self._counted, unlike)]
 
     def _counted(self, condition: Truth) -> Expression:
         if "alike" not in self._rows.c:
@@ -180,6 +196,10 @@ class TableScan:
 
     def _step(self, index: int) -> Step:
         return self.sets.plan.steps[index]
+
+
+def _as_number(truth: Truth) -> Expression:
+    return sa.case((truth, written(1)), else_=written(0))
 
 
 def _masks_own(step: Step) -> bool:
