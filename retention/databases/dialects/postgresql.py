@@ -39,7 +39,9 @@ class PostgreSQL(PostgreSQLMasks):
         number = sa.func.int8send(sa.cast(row.c[table.key[0]], sa.BigInteger()))
         at: Expression = sa.literal_column(_NO_TIME)
         if guard:
-            at = sa.func.coalesce(times[table.columns[guard].kind](row.c[guard]), at)
+            column = table.columns[guard]
+            sent = times[column.kind](row.c[guard])
+            at = sa.func.coalesce(sent, at) if column.nullable else sent
         return sa.func.string_agg(number.op("||")(at), sa.literal_column("''::bytea"))
 
     def ordered_text(self, value: Expression) -> Expression:
