@@ -11,8 +11,8 @@ from retention.databases.faults import database_faults
 from retention.databases.statements.clock_ranges import ClockRange, early_range, is_near
 from retention.databases.statements.counting import (
     any_running,
+    count_after,
     count_also,
-    count_beside,
     count_early,
     count_up_to,
 )
@@ -149,7 +149,7 @@ def _enough(
     table, wanted = count.step.table, rows_wanted(count)
     rows = known
     if rows < wanted:
-        rows += count_beside(connection, sets, table, early, wanted - known)
+        rows += count_after(connection, sets, table, early, wanted - known)
     if rows < wanted:
         # of those that start early some may be none of the rule's
         rows = count_up_to(connection, sets, table, wanted)

@@ -33,9 +33,10 @@ class ClockRange:
         """TRUE for those rows; plain comparisons with constants."""
         return all_of(*self._bounds(row))
 
-    def misses(self, row: Row) -> Truth:
-        """TRUE for all other rows; plain comparisons, too."""
-        return sa.or_(sa.not_(self.holds(row)), row.c[self.column].is_(None))
+    def lies_before(self, row: Row) -> Truth:
+        """TRUE for rows that start after the range; where there are partitions, in later ones."""
+        *_, upper = self._bounds(row)
+        return sa.not_(upper)
 
     def reached(self, row: Row) -> Truth:
         """TRUE for rows that start before the line, and for no others."""

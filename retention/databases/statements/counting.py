@@ -50,12 +50,12 @@ def count_early(
     return found
 
 
-def count_beside(
+def count_after(
     connection: sa.Connection, sets: GoneSets, table: str, early: ClockRange, most: int
 ) -> int:
-    """The rows of the table that lie outside of a range, counted up to `most`."""
+    """The rows of the table that lie after a range, counted up to `most`."""
     row = row_of(sets.plan.schema.tables[table])
-    return _up_to(connection, _rows(row).where(early.misses(row)), most)
+    return _up_to(connection, _rows(row).where(early.lies_before(row)), most)
 
 
 def count_up_to(connection: sa.Connection, sets: GoneSets, table: str, most: int) -> int:
@@ -75,14 +75,14 @@ def _up_to(connection: sa.Connection, rows: sa.Select[Any], most: int) -> int:
 def any_running(connection: sa.Connection, sets: GoneSets, index: int, early: ClockRange) -> bool:
     """TRUE where the period of some row of the step has begun and is not over.
 
-    Most such rows lie outside of the range, where no row that is due is in the way.
+    Most such rows lie after the range, where no row that is due is in the way.
     """
     step = sets.plan.steps[index]
     row = row_of(sets.plan.schema.tables[step.table])
     running = (
         _rows(row).where(sets.predicates(index).outcome(step, row) == bind("running")).limit(1)
     )
-    places = running.where(early.misses(row)), running
+    places = running.where(early.lies_before(row)), running
     return any(connection.execute(query).first() is not None for query in places)
 
 
