@@ -23,7 +23,9 @@ class Partition:
 
 
 # in an order-preserving function of a column MariaDB still sees which parts a comparison can reach
-_PARTED = re.compile(r"(?:(?:to_days|to_seconds|unix_timestamp|year)\()?`([^`]+)`", re.IGNORECASE)
+_PARTED = re.compile(
+    r"(?:(?:to_days|to_seconds|unix_timestamp|year)\()?`([^`]+)`\)?(?:,|$)", re.IGNORECASE
+)
 
 
 def postgresql_parting(connection: sa.Connection, schema: str | None) -> dict[str, str]:

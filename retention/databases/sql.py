@@ -58,6 +58,12 @@ def is_true(condition: Expression) -> Truth:
     return _told(condition, "TRUE", operators.is_, operators.is_not)
 
 
+def reads_one_row(decision: Truth, engine: sa.Dialect) -> bool:
+    """TRUE where a row itself says all that a decision hangs on."""
+    # its text, and not its parts: elements of our own may not show all that is in them
+    return "select" not in str(decision.compile(dialect=engine)).lower()
+
+
 def is_not_false(condition: Expression) -> Truth:
     """TRUE where the condition is true or unknown."""
     return _told(condition, "FALSE", operators.is_not, operators.is_)

@@ -86,7 +86,8 @@ def execute(
             continue
         plain_while = None if refused else still_plain(results)
         try:
-            _carry_out(opened, reduced, result, ruling, orders, plain_while)
+            work = _work(opened, reduced, count.step, ruling, orders, plain_while)
+            _carry_out(opened, reduced, result, ruling, work, orders.watch)
         except ConnectionLost as lost:
             result.failed = str(lost)
             raise
@@ -129,15 +130,15 @@ def _changed_tables(result: StepResult) -> set[str]:
     return found
 
 
-def _carry_out(
+def _work(
     opened: Opened,
     plan: Plan,
-    result: StepResult,
+    step: Step,
     ruling: Ruling,
     orders: Orders,
     plain_while: int | None,
-) -> None:
-    step, most = result.count.step, ruling.most
+) -> Work:
+    """What every batch of the step needs."""
     tokens = keeps_tokens(plan, step, orders.tokens)
     forget = _is_spoken_of(opened, plan, step)
     files = orders.files if plan.files_gone(step) or plan.files_masked(step) else None
@@ -147,16 +148,22 @@ def _carry_out(
         step,
         orders.keys.pseudonym_key,
         keys=tokens or forget or files is not None,
-        portion=most is not None,
+        portion=ruling.most is not None,
         piece=ruling.piece,
         plain_while=plain_while,
     )
-    work = Work(
+    return Work(
         step, eraser, tokens, forget, orders.run_id, plan.as_of, orders.keys, orders.now, files
     )
+
+
+def _carry_out(
+    opened: Opened, plan: Plan, result: StepResult, ruling: Ruling, work: Work, watch: Watch
+) -> None:
+    step, most, eraser = work.step, ruling.most, work.eraser
     if result.count.largest:
         rows = f"up to {result.count.largest:,} rows"
-        orders.watch.announced(f"{step.name}: the largest piece has {rows}, in one transaction")
+        watch.announced(f"{step.name}: the largest piece has {rows}, in one transaction")
     walker = walker_for(plan, opened.database.dialect, step, result.count.walk)
     started, pace = time.monotonic(), Pace()
     with database_faults(f"preparing {step.name}", opened.database.name):
@@ -164,7 +171,7 @@ def _carry_out(
         windows = chain(partitions_first(eraser), walker.windows(opened.connection))
     try:
         for window in _guarded(windows, opened, step):
-            if orders.watch.stopping():
+            if watch.stopping():
                 return
             begun = time.monotonic()
             remaining = None if most is None else most - _gone(result)
@@ -175,7 +182,7 @@ def _carry_out(
             _note(result, taken)
             if not isinstance(window, WholePartition):
                 pace.adapt(walker, time.monotonic() - begun, taken.seconds)
-            orders.watch.advanced(step, result.done, result.count.due)
+            watch.advanced(step, result.done, result.count.due)
             if most is not None and _gone(result) >= most:
                 return
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
-from retention.databases.statements.clock_ranges import ClockRange, early_range, is_near
+from retention.databases.statements.clock_ranges import ClockRange, early_range, is_within_reach
 from retention.databases.statements.counting import (
     any_running,
     count_after,
@@ -116,7 +116,9 @@ def _ranges(sets: GoneSets, steps: dict[int, Step]) -> dict[int, ClockRange]:
     ranges = {index: early for index, early in found.items() if early is not None}
     if sets.dialect.dates_are_text and len({early.clock for early in ranges.values()}) == 1:
         return ranges
-    return {it: early for it, early in ranges.items() if is_near(sets.plan, steps[it], early)}
+    return {
+        it: early for it, early in ranges.items() if is_within_reach(sets.plan, steps[it], early)
+    }
 
 
 def _count(

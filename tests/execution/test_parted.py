@@ -27,7 +27,15 @@ PARTED = {
     },
 }
 CASES = [(engine, form) for engine, forms in PARTED.items() for form in forms]
-OTHER = {"postgresql": "PARTITION BY HASH (id)", "mariadb": "PARTITION BY HASH (id) PARTITIONS 2"}
+OTHER = [
+    ("postgresql", "PARTITION BY HASH (id)"),
+    ("mariadb", "PARTITION BY HASH (id) PARTITIONS 2"),
+    (
+        "mariadb",
+        "PARTITION BY RANGE (MOD(TO_DAYS(at), 2))"
+        " (PARTITION even VALUES LESS THAN (1), PARTITION odd VALUES LESS THAN (2))",
+    ),
+]
 LINES = [EDGE - timedelta(days=300), EDGE + timedelta(days=10), EDGE + timedelta(days=200)]
 
 
@@ -45,7 +53,7 @@ class Parted(Logs):
         parts = list[str]()
         if self.dialect == "postgresql":
             parts += _halves() if "HASH" in form else _postgresql(", id)" in form)
-        elif "HASH" not in form:
+        elif "HASH" not in form and "MOD(" not in form:
             table += f" ({', '.join(_mariadb('DAYS' in form))})"
         project.sql(table, *parts)
 
@@ -114,13 +122,13 @@ def test_windows_lie_in_early_partitions_alone(logs: Parted) -> None:
     assert logs.walked(WHOLE, 2) == [0]
 
 
-@pytest.mark.parametrize("engine", OTHER)
+@pytest.mark.parametrize(("engine", "form"), OTHER)
 def test_partitions_that_say_nothing_of_the_clock_are_all_gone_over(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, engine: str
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, engine: str, form: str
 ) -> None:
-    """Parted by a hash of the key, the table is walked from end to end."""
+    """Parted by a hash, or by what does not keep times in order, all is walked."""
     with place(engine, request, tmp_path_factory.mktemp("logs")) as project:
-        logs = Parted(project, OTHER[engine])
+        logs = Parted(project, form)
         logs.fill([1, 2, 3, *[-300] * 7])
         assert len(logs.walked(WHOLE, 2)) > 2
         assert len(logs.left()) == 7

@@ -6,9 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import row_of
+from retention.databases.sql import reads_one_row, row_of
 from retention.databases.statements.holding import any_held
-from retention.databases.statements.plainly_due import says_all
 from retention.databases.statements.predicates import Predicates
 from retention.planning.plan import Action, Plan, Step
 
@@ -19,7 +18,7 @@ def decided_alone(plan: Plan, dialect: Dialect, step: Step) -> Predicates | None
         return None
     predicates = Predicates(plan.unheld(), dialect)
     doomed = predicates.doomed(step, row_of(plan.schema.tables[step.table]))
-    return predicates if says_all(doomed, mysql.dialect()) else None
+    return predicates if reads_one_row(doomed, mysql.dialect()) else None
 
 
 def unheld_at_once(plan: Plan, dialect: Dialect, step: Step) -> Predicates | None:

@@ -70,7 +70,7 @@ def clock_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
     return found if found is not None and is_indexed(plan, step, found) else None
 
 
-def is_near(plan: Plan, step: Step, early: ClockRange) -> bool:
+def is_within_reach(plan: Plan, step: Step, early: ClockRange) -> bool:
     """TRUE where the others are not read on the way to these rows: by an index, or by partitions."""
     return is_indexed(plan, step, early) or is_parted(plan, step, early)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.sql import Truth, row_of
+from retention.databases.sql import reads_one_row, row_of
 from retention.databases.statements.clock_ranges import ClockRange, early_range
 from retention.databases.statements.predicates import Predicates
 from retention.planning.plan import Action, Plan, Step
@@ -27,13 +27,7 @@ def plain_range(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:
         return None
     row = row_of(plan.schema.tables[step.table])
     doomed = Predicates(plan, dialect).doomed(step, row)
-    return early if says_all(doomed, sqlite.dialect()) else None
-
-
-def says_all(decision: Truth, engine: sa.Dialect) -> bool:
-    """TRUE where a row itself says all that a decision hangs on."""
-    # its text, and not its parts: elements of our own may not show all that is in them
-    return "select" not in str(decision.compile(dialect=engine)).lower()
+    return early if reads_one_row(doomed, sqlite.dialect()) else None
 
 
 def file_version(connection: sa.Connection) -> int:
