@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -293,6 +295,7 @@ def _cli(*arguments: str) -> list[str]:
 def test_a_real_process_works_and_stops(tmp_path: Path, number: signal.Signals, name: str) -> None:
     """`retention serve` on a demo that is due does its night, says nothing, and ends with 0."""
     *_, config = write_demo(tmp_path, datetime.now(UTC))
+    _schedule_passed_just_now(config)
     environment = dict(os.environ)
     environment.pop("SHOP_DATABASE_URL", None)
     subprocess.run(
@@ -317,6 +320,17 @@ def test_a_real_process_works_and_stops(tmp_path: Path, number: signal.Signals, 
     finally:
         process.kill()
     assert (process.returncode, out, err) == (0, "", ""), name
+
+
+def _schedule_passed_just_now(config: Path) -> None:
+    """At any hour: within an hour before its schedule, the service would wait for it."""
+    written = config.read_text()
+    passed = datetime.now(UTC) - timedelta(minutes=2)
+    settings = tomllib.loads(written)
+    local = passed.astimezone(ZoneInfo(settings["timezone"]))
+    config.write_text(
+        written.replace(settings["schedule"], f"{local.minute} {local.hour} * * *", 1)
+    )
 
 
 def _wait_for_a_run(folder: Path, config: Path, environment: dict[str, str]) -> None:
