@@ -120,6 +120,7 @@ class _Batch:
 
     def _taken(self) -> Taken:
         """Decide and set aside; nothing where a row stays, or where MariaDB cannot exchange."""
+        points.reached(points.LOCKED)
         rows = self.eraser.decided(self.beside, self.aside)
         if not rows:
             return Taken()

@@ -20,7 +20,7 @@ from retention.databases.erasing.windows import Window
 from retention.databases.sql import Row, Truth, is_true, row_of
 from retention.databases.taking import Taken
 
-LONGEST = 0.5
+LONGEST = 0.4
 """Seconds: a partition that takes longer to look at goes in batches, for all wait meanwhile."""
 
 _PLAIN = re.compile(r"\w+")
