@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 
-from retention.databases.dialects.dialect import OFFSETS, Dialect, iso_text, wall_time
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.dialects.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
+from retention.databases.dialects.wall_times import OFFSETS, iso_text, wall_time
 from retention.databases.formula import Formula
 from retention.databases.sql import Expression, Truth, bind, written
 from retention.planning.clocks import ClockForm

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.dialect import iso_text, wall_time
 from retention.databases.dialects.sqlite_masks import SQLiteMasks
+from retention.databases.dialects.wall_times import iso_text, wall_time
 from retention.databases.formula import Formula
 from retention.databases.sql import Expression, Truth, bind, written
 from retention.planning.clocks import ClockForm

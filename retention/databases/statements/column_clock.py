@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.dialect import Dialect, day_after, iso_text, wall_time
+from retention.databases.dialects.dialect import Dialect
+from retention.databases.dialects.wall_times import day_after, iso_text, wall_time
 from retention.databases.sql import (
     Expression,
     Truth,
