@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from itertools import pairwise
 
 import sqlalchemy as sa
 from sqlalchemy import make_url
@@ -87,10 +88,21 @@ def _bare(engine: Engine, shape: Shape, level: int) -> str:
     """DELETE of one level: rows whose parents, or whose parents' parents, are due."""
     if level == 0:
         return f"DELETE FROM events WHERE {due(engine)}"
+    if engine.name == "mariadb":
+        return _joined(engine, shape, level)
     found = f"SELECT id FROM events WHERE {due(engine)}"
     for table in shape.tables[1:level]:
         found = f"SELECT id FROM {table} WHERE parent_id IN ({found})"
     return f"DELETE FROM {shape.tables[level]} WHERE parent_id IN ({found})"
+
+
+def _joined(engine: Engine, shape: Shape, level: int) -> str:
+    """The same for MariaDB, which reads the children anew for every parent where it finds an IN."""
+    tables = shape.tables[: level + 1]
+    joined = "".join(
+        f" JOIN {below} ON {below}.parent_id = {above}.id" for above, below in pairwise(tables)
+    )
+    return f"DELETE {tables[-1]} FROM events{joined} WHERE {due(engine, 'events.')}"
 
 
 def _timed(engine: Engine, url: str, *statements: str) -> float:
