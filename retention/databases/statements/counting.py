@@ -100,8 +100,7 @@ def _gone_along(sets: GoneSets, index: int) -> Iterator[tuple[str, str, sa.Selec
         if table == plan.steps[index].table:
             yield table, "delete", _gone_with_own(sets, index)
             continue
-        found = sets.set_of(index, table)
-        yield table, "delete", sa.select(sa.func.count()).select_from(found)
+        yield table, "delete", sets.number_of(index, table)
     for reference in companions.detached:
         row = row_of(plan.schema.tables[reference.table])
         stays: Truth = sa.true()

@@ -162,6 +162,16 @@ class GoneSets:
             self._sets[(position, table)] = self._naming(name, known, found)
         return self._sets[(position, table)]
 
+    def number_of(self, position: int, table: str) -> sa.Select[Any]:
+        """How many rows `set_of` has; a set that nothing else is built on need not be kept for it."""
+        step, count = self.plan.steps[position], sa.select(sa.func.count())
+        taken = self.plan.gone_with(step).taken.values()
+        below = any(way.parent == table for ways in taken for way in ways)
+        if below or (position, table) in self._sets:
+            return count.select_from(self.set_of(position, table))
+        row = row_of(self.plan.schema.tables[table])
+        return count.select_from(row).where(self._member(position, step, table, row))
+
     def with_parents(self, position: int, reference: Reference, row: Row) -> Truth:
         """TRUE for a row whose parent along `reference`, or the last of them, the step takes."""
         parents = self.set_of(position, reference.parent).alias()
