@@ -172,7 +172,7 @@ def examples(draw: st.DrawFn) -> Example:
 
 
 def frees_itself(example: Example) -> bool:
-    """A row that blocks may go in the same step as the row it blocks: that one goes a night later."""
+    """A row that stops another may go in the same step: that one goes in a later batch, or night."""
     for rule in example.rules:
         lost, waiting = {rule.table}, [rule.table]
         while waiting:
@@ -187,6 +187,10 @@ def frees_itself(example: Example) -> bool:
         for link in example.links:
             if link.decision == "block" and link.table in lost and link.parent in lost:
                 return True
+        excepted = any(other.unless for other in example.rules if other.table == rule.table)
+        around = any(link.parent in lost for link in example.links if link.table == rule.table)
+        if example.window and excepted and not rule.unless and around:
+            return True
     return False
 
 

@@ -323,3 +323,78 @@ protects = ["body"]
     assert told["people", "anonymize"] == 2
     (committed,) = (it for it in outcome.json["committed"] if it["table"] == "people")
     assert (committed["anonymized"], committed["erased"]) == (2, 1)
+
+
+def test_masks_of_rows_above_a_tree_under_a_floor(project: Project) -> None:
+    """Where a floor keeps a tree from deletion, what its rows alone refer to is masked instead."""
+    project.sql(
+        "CREATE TABLE offices (id INTEGER PRIMARY KEY, note VARCHAR(20), door VARCHAR(20))",
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, manager_id INTEGER, office_id INTEGER,"
+        " left_on DATE, note VARCHAR(20), FOREIGN KEY (manager_id) REFERENCES people (id),"
+        " FOREIGN KEY (office_id) REFERENCES offices (id))",
+        "INSERT INTO offices VALUES (1, 'a', 'x'), (2, 'b', 'x'), (3, 'c', 'x')",
+        f"INSERT INTO people VALUES (1, NULL, 1, {OLD}, 'n'), (2, NULL, 2, {OLD}, 'n'),"
+        f" (3, NULL, 2, {NEW}, 'n'), (4, NULL, 3, {OLD}, 'n'), (5, 4, NULL, {OLD}, 'n')",
+    )
+    project.policy(
+        """
+[rules.people]
+table = "people"
+start = "left_on"
+anonymize_after = "1 year"
+delete_after = "1 year"
+[rules.people.anonymize]
+note = "null"
+"offices.door" = "null"
+[rules.books]
+table = "people"
+keep_at_least = "forever"
+protects = ["offices.note"]
+[references]
+"people.manager_id" = "delete"
+"""
+    )
+    project.enroll()
+    night = project.night(NIGHT)["people anonymize"]
+    assert (night["anonymized"], night["failed"]) == (4, ""), night
+    assert project.rows("SELECT id FROM offices WHERE door IS NULL ORDER BY id") == [(1,), (3,)]
+    assert project.rows("SELECT id FROM people WHERE note IS NOT NULL") == [(3,)]
+
+
+def test_rows_below_a_tree_that_refer_to_themselves_go_with_it(project: Project) -> None:
+    """What would be detached of them is gone as well; InnoDB would let none of them go."""
+    staff(project, (1, None, "old"), (2, 1, "new"), (3, None, "new"))
+    project.sql(
+        "CREATE TABLE badges (id INTEGER PRIMARY KEY, person_id INTEGER, first_id INTEGER,"
+        " FOREIGN KEY (person_id) REFERENCES people (id),"
+        " FOREIGN KEY (first_id) REFERENCES badges (id))"
+    )
+    unchecked(project, "INSERT INTO badges VALUES (1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 3, 4)")
+    project.policy(PEOPLE + '"badges.person_id" = "delete"\n"badges.first_id" = "detach"\n')
+    night = counted_night(project, "people delete")
+    assert night["erased"] == 1
+    assert contents(project, "people", "badges") == {"people": [3], "badges": [3, 4]}
+    assert project.rows("SELECT first_id FROM badges ORDER BY id") == [(None,), (4,)]
+
+
+def test_keys_of_a_circle_may_be_longer_than_those_it_begins_with(project: Project) -> None:
+    """From a person with a number, who stays, up to the team with a number and a name."""
+    project.sql(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, area INTEGER, team VARCHAR(40),"
+        " left_on DATE, guest INTEGER)",
+        "CREATE TABLE teams (area INTEGER, code VARCHAR(40), lead_id INTEGER,"
+        " PRIMARY KEY (area, code))",
+        f"INSERT INTO people VALUES (1, 1, 'nobody', {OLD}, 0), (2, 1, 'of one', {NEW}, 0),"
+        f" (3, 1, 'of two', {NEW}, 0), (4, 2, 'nobody', {OLD}, 0), (5, 2, 'of four', {NEW}, 1)",
+        "INSERT INTO teams VALUES (1, 'of one', 1), (1, 'of two', 2), (2, 'of four', 4)",
+    )
+    project.policy(
+        PEOPLE.replace("start =", 'unless = { guests = "guest = 1" }\nstart =').replace(
+            '"people.manager_id" = "delete"',
+            '"teams.lead_id" = { to = "people.id", then = "delete" }\n'
+            '"people.area, team" = { to = "teams.area, code", then = "delete" }',
+        )
+    )
+    night = counted_night(project, "people delete")
+    assert night["counts"] == {("people", "delete"): 2, ("teams", "delete"): 2}
+    assert contents(project, "people") == {"people": [4, 5]}

@@ -8,7 +8,7 @@ InnoDB checks row by row, so its checks are off for these statements, and made u
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,13 +47,16 @@ def delete_at_once(
             connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         inside = {table for circle in circles for table in circle}
         for name, statement in statements.items():
-            if dialect.locks_rows and name in inside:
-                with _unchecked(connection):
-                    connection.execute(statement)
-            else:
+            bound = name in inside or _refers_to_itself(plan, name)
+            with _unchecked(connection) if dialect.locks_rows and bound else nullcontext():
                 connection.execute(statement)
     _verify(connection, plan, sets)
     return counts
+
+
+def _refers_to_itself(plan: Plan, name: str) -> bool:
+    """TRUE where the database protects references between rows of the table, or of one to itself."""
+    return any(it.parent == name and it.declared for it in plan.schema.of(name))
 
 
 def deletion(

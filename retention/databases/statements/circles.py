@@ -23,9 +23,14 @@ from retention.databases.sql import (
 )
 from retention.databases.text_keys import Letters
 from retention.planning.plan import Plan
-from retention.planning.schema import ColumnKind, Table
+from retention.planning.schema import Column, ColumnKind, Table
 
 _LABEL, _PLACE = "label", "place"
+
+_NOT_TEXT = 100
+"""No number, date or UUID is written with more characters."""
+_LONGEST_KEY = 3_072
+"""Bytes of an InnoDB key at most."""
 
 
 class Circle:
@@ -40,6 +45,7 @@ class Circle:
             for reference in plan.referring(table, "delete")
             if reference.table in tables
         ]
+        self._mariadb = plan.schema.dialect == "mysql"
         width = max(len(self._table(name).identity) for name in tables)
         self.whole = [self._is_whole(position) for position in range(width)]
 
@@ -51,9 +57,13 @@ class Circle:
         """The rows of `table` that pass, as nodes with that label."""
         return self.rows(table, row, condition).add_columns(written(label).label(_LABEL))
 
-    def upwards(self, first: Sequence[sa.Select[Any]]) -> sa.CTE:
-        """Labelled nodes, and every row with which one of them would go, under the same label."""
-        return self._followed(first, up=True, carried=(_LABEL,))
+    def upwards(self, first: Sequence[sa.Select[Any]], *, inside: bool) -> sa.CTE:
+        """Labelled nodes, and every row with which one of them would go, under the same label.
+
+        `inside`: built on no other set, for statements before which MariaDB knows none (UPDATE).
+        """
+        nested = inside and self._mariadb
+        return self._followed(first, up=True, carried=(_LABEL,), nested=nested)
 
     def downwards(self, first: Sequence[sa.Select[Any]], name: str | None = None) -> sa.CTE:
         """Nodes, and every row that goes with one of them."""
@@ -77,10 +87,12 @@ class Circle:
         up: bool,
         carried: tuple[str, ...],
         name: str | None = None,
+        nested: bool = False,
     ) -> sa.CTE:
         names = [_PLACE, *map(_part, range(len(self.whole))), *carried]
         start = sa.union_all(*first).subquery()
-        nodes = sa.select(*(start.c[column] for column in names)).cte(name, recursive=True)
+        found = sa.select(*(start.c[column] for column in names))
+        nodes = found.cte(name, recursive=True, nesting=nested)
         step = self._step_alone(nodes, up) if len(self.tables) == 1 else self._step(nodes, up)
         return nodes.union(step.add_columns(*(nodes.c[column] for column in carried)))
 
@@ -97,7 +109,8 @@ class Circle:
 
     def _step(self, nodes: sa.CTE, up: bool) -> sa.Select[Any]:
         """As `_step_alone`; engines allow one mention of the set, so the references come as one."""
-        edges = sa.union_all(*self._edges()).cte()
+        both = sa.union_all(*self._edges())
+        edges = both.subquery() if self._mariadb else both.cte()
         here, there = ("child_", "parent_") if up else ("parent_", "child_")
         names = [_PLACE, *map(_part, range(len(self.whole)))]
         same = sa.and_(*(edges.c[here + name] == nodes.c[name] for name in names))
@@ -128,9 +141,22 @@ class Circle:
             return found
         whole = self.whole
         return [
-            _as_whole(found, position) if whole[position] else _as_text(found, position)
+            _as_whole(found, position) if whole[position] else self._as_text(found, position)
             for position in range(len(whole))
         ]
+
+    def _as_text(self, parts: list[Expression], position: int) -> Expression:
+        part = parts[position] if position < len(parts) else bind("")
+        # MariaDB gives a recursive set the widths of its first rows, and stops at a longer text
+        return Letters(sa.cast(part, sa.String(self._width(position))) if self._mariadb else part)
+
+    def _width(self, position: int) -> int:
+        """The most characters of a key's part, among all tables of the circle."""
+        keys = [self._table(name) for name in self.tables]
+        found = [
+            key.columns.get(key.identity[position]) for key in keys if position < len(key.identity)
+        ]
+        return max(_characters(column) for column in found)
 
     def _is_whole(self, position: int) -> bool:
         tables = [self._table(name) for name in self.tables]
@@ -157,5 +183,7 @@ def _as_whole(parts: list[Expression], position: int) -> Expression:
     return sa.cast(parts[position] if position < len(parts) else written(0), sa.BigInteger())
 
 
-def _as_text(parts: list[Expression], position: int) -> Expression:
-    return Letters(parts[position] if position < len(parts) else bind(""))
+def _characters(column: Column | None) -> int:
+    if column is None or column.kind not in (ColumnKind.TEXT, ColumnKind.BINARY):
+        return _NOT_TEXT
+    return column.length or max(map(len, column.choices), default=_LONGEST_KEY)

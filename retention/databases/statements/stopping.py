@@ -139,7 +139,8 @@ class Stopping(Masking):
             there = stop if alive is None else sa.and_(alive, stop)
             number = labels.index((kind, name))
             first.append(circle.labelled(table, rows[table], number, there))
-        return circle, labels, circle.upwards(first) if first else None
+        nodes = circle.upwards(first, inside=self.units.naming is None) if first else None
+        return circle, labels, nodes
 
     def _stops_beside(self, circle: Circle, table: str, row: Row) -> list[Stop]:
         """All that stops the row but the rows of its own circle."""
