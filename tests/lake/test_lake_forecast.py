@@ -13,13 +13,15 @@ import naive
 import pytest
 from lakes import AS_OF, due, write
 from project import Project
-from test_lake_oracle import ZONE, a_row, some_rules, stored
+from test_lake_oracle import CLOCKS, ZONE, a_row, some_rules, stored
 
 from retention.answers.forecast import Asked
 from retention.answers.forecast_lake import forecast_of_lake
 from retention.errors import PolicyError
 from retention.lake.table import LakeTable
+from retention.policies.calendar import Stage, Term
 from retention.policies.parse import parse_policy
+from retention.policies.period import parse_period
 
 WEEKS = 9
 TABLE = "delta://lake/events"
@@ -89,6 +91,54 @@ def test_weeks_are_those_that_plain_python_finds(lake: Project, seed: int) -> No
             continue
         assert found == expected(list(found), first_weeks(written.rules, rows)), written.text
         judged += any(map(sum, found.values()))
+
+
+EDGES = ["2024-02-29", "2025-02-28T23:59:59Z", "2026-03-31", "2025-11-30 22:59:59.5", "2026-02-29"]
+EDGES += ["2026-03-31T00:30:00+02:00", "2026-03-30 18:00-05:00", "2026-05-02T09:00:00+05:45", "x"]
+BY_STATE = {"kept": "30 days", "done": "3 months", None: "1 year"}
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_texts_with_chosen_periods_are_those_that_plain_python_finds(
+    lake: Project, required: bool
+) -> None:
+    """Days, local times and offsets in one column; the row's state chooses, a date may be awaited."""
+    dice = random.Random(17 + required)
+    rows = {key: a_row(dice, key) for key in range(1, 61)}
+    for row in rows.values():
+        row["text"] = dice.choice([row["text"], dice.choice(EDGES)])
+        ahead = [AS_OF.date() + timedelta(days=days) for days in (-30, 3, 20, 100)]
+        row["day"] = dice.choice([row["day"], dice.choice(ahead).isoformat()])
+    write(lake.folder / "t", [stored(row) for row in rows.values()])
+    by = ", ".join(f'{name} = "{text}"' for name, text in BY_STATE.items() if name)
+    wait = 'requires = ["day"]' if required else ""
+    lake.policy(
+        f"""
+[rules.r]
+table = "delta://t"
+start = "text"
+stored_in = "America/New_York"
+{wait}
+delete_after = {{ by = "state", {by}, otherwise = "{BY_STATE[None]}" }}
+""",
+        zone=ZONE,
+    )
+    paths = {name: (naive.Path((), name), CLOCKS[name]) for name in ("text", "day")}
+    clock = naive.Clock("latest_of", (paths["text"],), (paths["day"],) if required else ())
+    state = naive.Path((), "state")
+    rules = [
+        naive.Rule(
+            "r",
+            "t",
+            clock,
+            where=naive.Condition(state, "=" if name else "is null", name),  # type: ignore[arg-type]
+            delete=Term((Stage(parse_period(text)),), ZoneInfo(ZONE)),
+        )
+        for name, text in BY_STATE.items()
+    ]
+    found = forecast(lake)
+    assert found == expected(list(found), first_weeks(rules, rows))
+    assert sum(map(bool, found["r delete"])) > 3
 
 
 def test_weeks_add_up_to_the_plans_at_their_ends(lake: Project) -> None:

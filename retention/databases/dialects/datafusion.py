@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,17 +42,20 @@ class DataFusion(Dialect):
 
     def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
         """Side by side, where a CASE with all offsets would be too deep for the parser."""
+        flat, forms = self._apart(value, offsets)
+        tests = zip(forms, _lines(cutoff, naive, offsets), strict=True)
+        return sa.or_(*(sa.and_(form, flat < bind(line)) for form, line in tests))
+
+    def _apart(self, value: Expression, offsets: bool) -> tuple[Expression, list[Truth]]:
+        """ISO text without its offset, and whether it is a day, a local time, or has each offset."""
         tail = self.offset_of(value, offsets)
         size = self.length(value) - self.length(tail)
         local = sa.func.replace(sa.func.substr(value, written(1), size), bind("T"), bind(" "))
         flat = self._padded(sa.func.replace(local, bind(","), bind(".")), size)
-        found = [sa.and_(size == 10, flat < bind(cutoff.day.isoformat()))]
-        found.append(sa.and_(size != 10, tail == bind(""), flat < bind(iso_text(naive))))
-        for spellings, shift in OFFSETS if offsets else OFFSETS[:1]:
-            moment = (cutoff.instant.astimezone(UTC) + shift).replace(tzinfo=None)
-            known = sa.func.ltrim(tail).in_([bind(spelling) for spelling in spellings])
-            found.append(sa.and_(known, flat < bind(iso_text(moment))))
-        return sa.or_(*found)
+        forms: list[Truth] = [size == 10, sa.and_(size != 10, tail == bind(""))]
+        for spellings, _ in _known(offsets):
+            forms.append(sa.func.ltrim(tail).in_([bind(spelling) for spelling in spellings]))
+        return flat, forms
 
     def is_digits(self, value: Expression) -> Truth:
         return _matches(value, r"^-?[0-9]{1,18}$")
@@ -95,6 +98,57 @@ class DataFusion(Dialect):
         if form is ClockForm.TIMESTAMPTZ:
             return moment.astimezone(UTC)
         return wall_time(moment, stored_in)
+
+
+class OncePerRow(DataFusion):
+    """For a query that compares the same texts with many lines: each is taken apart once a row.
+
+    The tests read what `with_parts` puts beside the rows.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[str, str] = {}
+        self._known: dict[tuple[str, bool], tuple[Expression, Expression]] = {}
+
+    def valid_iso(self, value: Expression, offsets: bool) -> Truth:
+        return self._part(super().valid_iso(value, offsets))
+
+    def iso_less(self, value: Expression, cutoff: Cutoff, naive: datetime, offsets: bool) -> Truth:
+        flat, form = self._of(value, offsets)
+        lines = dict(enumerate(map(bind, _lines(cutoff, naive, offsets))))
+        # nothing lies before the empty text
+        return flat < sa.case(lines, value=form, else_=bind(""))
+
+    def _of(self, value: Expression, offsets: bool) -> tuple[Expression, Expression]:
+        asked = (text_of(value), offsets)
+        if asked not in self._known:
+            flat, forms = self._apart(value, offsets)
+            form = sa.case(*((test, written(number)) for number, test in enumerate(forms)))
+            self._known[asked] = (self._part(flat), self._part(form))
+        return self._known[asked]
+
+    def _part(self, made: Expression) -> Expression:
+        # no column has a blank in its name
+        name = self._parts.setdefault(text_of(made), f"part {len(self._parts)}")
+        return sa.column(name, made.type)
+
+    def with_parts(self, query: str, rows: str) -> str:
+        """A query over `rows` that asks for the parts, so that it finds them there."""
+        if not self._parts:
+            return query
+        parts = ", ".join(f'{made} AS "{name}"' for made, name in self._parts.items())
+        return f'WITH "{rows}" AS (SELECT *, {parts} FROM "{rows}") {query}'
+
+
+def _lines(cutoff: Cutoff, naive: datetime, offsets: bool) -> list[str]:
+    """What a day, a local time, and a time with each offset are compared with."""
+    instant = cutoff.instant.astimezone(UTC)
+    zoned = (iso_text((instant + shift).replace(tzinfo=None)) for _, shift in _known(offsets))
+    return [cutoff.day.isoformat(), iso_text(naive), *zoned]
+
+
+def _known(offsets: bool) -> list[tuple[list[str], timedelta]]:
+    return OFFSETS if offsets else OFFSETS[:1]
 
 
 def _matches(value: Expression, pattern: str) -> Truth:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from retention.databases.dialects.datafusion import DataFusion, predicate_of, text_of
+from retention.databases.dialects.datafusion import DataFusion, OncePerRow, predicate_of, text_of
 from retention.databases.sql import Expression, all_of, is_true, row_of
 from retention.databases.statements.comparing import taken_query
 from retention.databases.statements.condition_sql import ConditionSql
@@ -37,7 +37,10 @@ def first_due_text(
     plan: Plan, table: str, series: Sequence[Sequence[Step]], instants: Sequence[datetime]
 ) -> str:
     """The query that counts the rows of the table by the instants at which they first fall due."""
-    return text_of(first_due_query(plan, _DIALECT, table, series, instants))
+    dialect = OncePerRow()
+    return dialect.with_parts(
+        text_of(first_due_query(plan, dialect, table, series, instants)), ROWS
+    )
 
 
 def taken_text(old: Plan, new: Plan, table: str) -> str:
