@@ -211,10 +211,14 @@ Value = int | str | date
 
 @dataclass(frozen=True, slots=True)
 class HeldRows:
-    """Rows of a lake table under a legal hold: those that have these values in these columns."""
+    """Rows of a lake table that a person keeps: those that have these values in these columns.
+
+    `at_request`: restricted at the person's own request (GDPR art. 18), not under a legal hold.
+    """
 
     hold_id: str
     values: tuple[tuple[str, Value], ...]
+    at_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,7 @@ class Schema:
     `refusals`: by table, column and mask, why the column cannot hold the mask's one value.
     `gaps`: columns of clocks (table, column) that have no value in some of the first rows.
     `without_place`: enforced references whose `detach_to` names no row of the parent.
-    `held`: of a lake table, whose holds lie in no table beside it.
+    `held`: of a lake table, whose holds and requests lie in no table beside it.
     `unheld`: no hold and no request lies on any row, as was just asked.
     """
 

@@ -116,7 +116,7 @@ class Facts:
     def hold_on(self, table: str, row: Row) -> Truth | None:
         """TRUE while a legal hold lies on the row; None where none can."""
         if self.plan.schema.held:
-            return held_rows(self.dialect, row, self.plan.schema.held)
+            return self._kept_by_values(row, at_request=False)
         if not self._may_be_held(table):
             return None
         key = key_text(self.dialect, self.plan.schema.tables[table], row)
@@ -124,7 +124,13 @@ class Facts:
 
     def requested_on(self, table: str, row: Row) -> Truth | None:
         """TRUE while the row is restricted at the person's own request (GDPR art. 18(1)(b)-(c))."""
+        if self.plan.schema.held:
+            return self._kept_by_values(row, at_request=True)
         return self._restriction(table, row, _ON_REQUEST) if self._may_be_held(table) else None
+
+    def _kept_by_values(self, row: Row, at_request: bool) -> Truth | None:
+        found = [held for held in self.plan.schema.held if held.at_request is at_request]
+        return held_rows(self.dialect, row, found) if found else None
 
     def _may_be_held(self, table: str) -> bool:
         """Our tables name rows by their keys, once the database is enrolled."""

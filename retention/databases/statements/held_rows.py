@@ -1,4 +1,4 @@
-"""Rows of a lake table under a legal hold: they lie in no table beside the data, only in the plan."""
+"""Rows of a lake table that a person keeps: named in no table beside the data, only in the plan."""
 
 from __future__ import annotations
 

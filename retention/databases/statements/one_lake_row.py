@@ -50,6 +50,8 @@ class OneLakeRow(OneRow):
         row = self.row(place.table)
         found = []
         for held in self.plan.schema.held:
+            if held.at_request:
+                continue
             named = held_rows(self.dialect, row, (held,))
             if self.count(self.counting(row, self.at(place, row), named)):
                 found.append((held.hold_id, place.table))
