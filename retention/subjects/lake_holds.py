@@ -66,8 +66,10 @@ def lift_lake_requests(
     """
     found = [
         hold
-        for hold in lake_holds(ledger, keys, address, REQUEST)
-        if list(words) == [hold.hold_id] or sorted(words) == sorted(_words(hold))
+        for hold in lake_holds(ledger, keys, prefix=REQUEST)
+        # a table that was moved keeps its requests: by name they are found wherever it lies
+        if list(words) == [hold.hold_id]
+        or (hold.table == address and sorted(words) == sorted(_words(hold)))
     ]
     if not found:
         raise UsageError(
