@@ -61,6 +61,18 @@ def key_columns(
     return columns
 
 
+def sought_columns(
+    dialect: Dialect, table: Table, row: Row, names: Sequence[str]
+) -> list[Expression]:
+    """Columns of the row, read so that `names` compare with them when bound again."""
+    return [
+        dialect.comparable(row.c[name], table.columns[name])
+        if name in table.columns
+        else row.c[name]
+        for name in names
+    ]
+
+
 def taken_keys(table: Table, rows: Sequence[Sequence[Any]]) -> TakenKeys:
     """Rows of `key_columns` as keys and guards."""
     if not rows:

@@ -131,6 +131,15 @@ class Table:
         return ()
 
     @property
+    def sought_by(self) -> tuple[str, ...]:
+        """The columns by which single rows are sought: the key, or the row's address where a part of
+        the key may be NULL (SQLite), which no comparison finds.
+        """
+        if self.row_address and any(self.columns[name].nullable for name in self.key):
+            return (self.row_address,)
+        return self.key
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """The columns that tell rows apart meanwhile: the key, else the row's address, if any."""
         return self.key or ((self.row_address,) if self.row_address else ())

@@ -282,9 +282,9 @@ def check_run(bench: Bench, example: Example, policy: Policy) -> list[StepResult
     return results
 
 
-def _small_windows(size: int, plan: Plan, _: Dialect, step: Step, *more: object) -> KeyWalker:
+def _small_windows(size: int, plan: Plan, dialect: Dialect, step: Step, *more: object) -> KeyWalker:
     found = plan.schema.tables[step.table]
-    return KeyWalker(found, found.key, size)
+    return KeyWalker(dialect, found, found.key, size)
 
 
 def check_references(

@@ -40,6 +40,10 @@ class Dialect:
         """A column of a key as text, so that no two keys read the same."""
         return self.as_text(value)
 
+    def comparable(self, value: Expression, column: Column) -> Expression:
+        """The value, read so that bound again it compares with the column as the column's values do."""
+        return value
+
     def packed_keys(self, table: Table, row: Row, guard: str | None) -> Expression | None:
         """Keys and guards of all rows as one value of bytes; None where they are read row by row.
 

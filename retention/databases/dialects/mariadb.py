@@ -16,6 +16,10 @@ def _letters(value: Expression) -> Expression:
     return sa.cast(sa.cast(value, mysql.CHAR(charset="utf8mb4")), sa.BINARY())
 
 
+def _is_bit(column: Column) -> bool:
+    return column.type_text.startswith("BIT")
+
+
 class MariaDB(MariaDBMasks):
     """MariaDB 10.6 or later."""
 
@@ -29,8 +33,24 @@ class MariaDB(MariaDBMasks):
         return sa.cast(value, sa.CHAR())
 
     def key_part(self, value: Expression, column: Column) -> Expression:
-        """Bytes as hexadecimal digits: as text, many of them would be the same question mark."""
-        return sa.func.lower(sa.func.hex(value)) if column.holds_bytes else self.as_text(value)
+        """Bytes as hexadecimal digits: as text, many of them would be the same question mark. BIT as
+        a number, a FLOAT in all its digits.
+        """
+        if column.holds_bytes:
+            return sa.func.lower(sa.func.hex(value))
+        exact = _is_bit(column) or column.kind is ColumnKind.FLOAT
+        return self.as_text(self.comparable(value, column) if exact else value)
+
+    def comparable(self, value: Expression, column: Column) -> Expression:
+        """ENUM, SET and BIT by their numbers, which they are sorted by; a FLOAT in all its digits, and
+        not in the six it shows; what the driver makes objects of its own from, such as TIME, as text.
+        """
+        if column.choices or _is_bit(column):
+            return sa.cast(value, mysql.INTEGER(unsigned=True))
+        if column.kind is ColumnKind.FLOAT:
+            return sa.cast(value, sa.Double())
+        other = column.kind is ColumnKind.OTHER and not column.holds_bytes
+        return self.as_text(value) if other else value
 
     def to_the_letter(self, text: Expression) -> Expression:
         return sa.cast(text, mysql.CHAR(charset="utf8mb4")).collate("utf8mb4_nopad_bin")

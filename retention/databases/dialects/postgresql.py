@@ -28,6 +28,11 @@ class PostgreSQL(PostgreSQLMasks):
             return self.as_text(value).collate("C").is_not_distinct_from(self.as_text(other))
         return value.is_not_distinct_from(other)
 
+    def comparable(self, value: Expression, column: Column) -> Expression:
+        """As text: the driver has no infinity, no year BC and no REAL, and takes JSON apart."""
+        plain = column.kind in (ColumnKind.INTEGER, ColumnKind.TEXT)
+        return value if plain else self.as_text(value)
+
     def packed_keys(self, table: Table, row: Row, guard: str | None) -> Expression | None:
         times = {
             ColumnKind.TIMESTAMP: sa.func.timestamp_send,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.erase_pieces import TURN, PieceEraser
 from retention.databases.erasing.windows import Both, KeyWindow, Window
+from retention.databases.keys import sought_columns
 from retention.databases.sql import bind
 from retention.databases.taking import Taken
 from retention.planning.plan import Plan, Step
@@ -97,8 +98,9 @@ class BoundedPieceEraser(PieceEraser):
         """The keys of the rows that are set down for their own sake."""
         doomed = self._temporary(self.step.table)
         columns = [doomed.c[name] for name in self.table.identity]
+        asked = sought_columns(self.dialect, self.table, doomed, self.table.identity)
         own = doomed.c[TURN].is_(None)
-        found = connection.execute(sa.select(*columns).where(own).order_by(*columns))
+        found = connection.execute(sa.select(*asked).where(own).order_by(*columns))
         return [tuple(line) for line in found]
 
     def _is_too_large(self, connection: sa.Connection) -> bool:

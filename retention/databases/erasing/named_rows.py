@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.windows import after_key
-from retention.databases.keys import Key, key_columns, keys_of
+from retention.databases.keys import Key, key_columns, keys_of, sought_columns
 from retention.databases.sql import Expression, Row, Truth, bind, bind_all, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.text_keys import Letters
@@ -24,7 +24,7 @@ _CLOSE = 2
 
 @dataclass(frozen=True, slots=True)
 class NamedRow:
-    """A row that is there: key and guard as tokens know them, as text, and the key as it came."""
+    """A row that is there: key and guard as tokens know them, as text, and what it is sought by."""
 
     key: Key
     guard: datetime | None
@@ -60,20 +60,20 @@ class RowReader:
     ) -> list[NamedRow]:
         """The next rows in the order of the key, from the start for None."""
         row = row_of(self.table)
-        beyond = sa.true() if low is None else after_key(row, self.table.key, low)
+        beyond = sa.true() if low is None else after_key(row, self.table.sought_by, low)
         return self._read(connection, row, beyond, size)
 
     def _read(
         self, connection: sa.Connection, row: Row, condition: Truth, size: int | None
     ) -> list[NamedRow]:
-        own = [row.c[name] for name in self.table.key]
+        own = sought_columns(self.dialect, self.table, row, self.table.sought_by)
         columns = key_columns(self.dialect, self.table, row, self.guard, as_text=False)
         query: sa.Select[Any] = sa.select(*columns, *own).where(condition)
         if size is not None:
-            query = query.order_by(*own).limit(size)
+            query = query.order_by(*(row.c[name] for name in self.table.sought_by)).limit(size)
         with connection.begin():
             rows = connection.execute(query).fetchall()
-        width = len(own)
+        width = len(self.table.key)
         found = keys_of(self.table, rows)
         return [
             NamedRow(
@@ -96,7 +96,7 @@ class NamedWindow:
         # the first serves the key's index, the second is exact
         near = [
             row.c[name].in_(bind_all(found.raw[index] for found in self.rows))
-            for index, name in enumerate(self.table.key)
+            for index, name in enumerate(self.table.sought_by)
         ]
         exact = Letters(self._spelled(row)).in_(bind_all(map(self._spelling, self.rows)))
         return sa.and_(*near, exact)

@@ -14,7 +14,8 @@ from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.system_columns import with_system_columns
 from retention.databases.erasing.windows import Window
-from retention.databases.sql import Row, Truth, all_of, any_of, is_true, joined, row_of
+from retention.databases.keys import sought_columns
+from retention.databases.sql import Row, Truth, all_of, any_of, bind, is_true, joined, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.units import in_a_unit
 from retention.planning.plan import Plan, Step
@@ -109,7 +110,8 @@ class UnitSets:
         keys = [row.c[name] for name in self.key]
         first = sa.select(*keys).where(self.doomed(row)).order_by(*keys)
         kept = first.limit(most).subquery()
-        lowest = connection.execute(first.limit(1)).one()
+        asked = sought_columns(self.dialect, self.table, row, self.key)
+        lowest = connection.execute(first.with_only_columns(*asked).limit(1)).one()
         self._wait(connection, row, sa.and_(self.doomed(row), sa.not_(self._in(row, kept))))
         if self._doomed_rows(connection):
             return
@@ -117,7 +119,7 @@ class UnitSets:
         connection.execute(sa.delete(self._set(_GATHERED)))
         connection.execute(sa.delete(self._set(_WAITING)))
         same = sa.and_(
-            *(row.c[name] == value for name, value in zip(self.key, lowest, strict=True))
+            *(row.c[name] == bind(value) for name, value in zip(self.key, lowest, strict=True))
         )
         self._add(connection, _GATHERED, row, same, 0)
         self._spread(connection, _GATHERED)

@@ -50,14 +50,14 @@ def walker_for(plan: Plan, dialect: Dialect, step: Step, walk: Walk | None = Non
         early = clock_range(plan, dialect, step)
         assert early is not None
         columns = dict.fromkeys((early.column, *_apart(schema, step.table)))
-        return KeyWalker(found, tuple(columns), within=early)
+        return KeyWalker(dialect, found, tuple(columns), within=early)
     if schema.dialect == "postgresql" and found.kind is not TableKind.PARTITIONED:
         return PageWalker(found)
     if schema.dialect == "sqlite" and found.row_address:
-        return KeyWalker(found, (found.row_address,))
+        return KeyWalker(dialect, found, (found.row_address,))
     if not found.key:
         return PortionWalker() if schema.dialect == "mysql" else WholeWalker()
-    return KeyWalker(found, found.key, within=_early_parts(plan, dialect, step))
+    return KeyWalker(dialect, found, found.key, within=_early_parts(plan, dialect, step))
 
 
 def _early_parts(plan: Plan, dialect: Dialect, step: Step) -> ClockRange | None:

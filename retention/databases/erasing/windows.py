@@ -8,7 +8,9 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from retention.databases.dialects.dialect import Dialect
 from retention.databases.formula import Formula
+from retention.databases.keys import sought_columns
 from retention.databases.sql import Expression, Row, Truth, all_of, bind, row_of
 from retention.planning.schema import ColumnKind, Table
 
@@ -131,11 +133,13 @@ class KeyWalker:
 
     def __init__(
         self,
+        dialect: Dialect,
         table: Table,
         columns: tuple[str, ...],
         size: int = 2_000,
         within: Window | None = None,
     ) -> None:
+        self.dialect = dialect
         self.table = table
         self.columns = columns
         self.size = size
@@ -163,7 +167,8 @@ class KeyWalker:
         """The key of the row that is `size` rows further; None where there are fewer."""
         row = row_of(self.table)
         keys = [row.c[name] for name in self.columns]
-        query = sa.select(*keys).order_by(*keys).limit(1).offset(self.size - 1)
+        asked = sought_columns(self.dialect, self.table, row, self.columns)
+        query = sa.select(*asked).order_by(*keys).limit(1).offset(self.size - 1)
         if self.within is not None:
             query = query.where(self.within.holds(row))
         if low is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect, key_text
+from retention.databases.keys import sought_columns
 from retention.databases.sql import (
     Expression,
     Row,
@@ -31,7 +32,7 @@ from retention.databases.statements.open_rows import OpenRows
 from retention.databases.statements.rows import all_alive
 from retention.planning.conditions import Condition
 from retention.planning.paths import ColumnPath, Hop
-from retention.planning.schema import ColumnKind, Reference, Schema
+from retention.planning.schema import Reference, Schema
 
 RowKey = tuple[Any, ...]
 Texts = tuple[str | None, ...]
@@ -77,9 +78,8 @@ class PlainRows:
 
         In the order of the key; not `ordered`: as they lie, where fewer than `size` are enough.
         """
-        row, key = self._row(table), self.schema.tables[table].key
-        keys = [row.c[name] for name in key]
-        query = sa.select(*keys, *(self._text(row, name) for name in names))
+        row, key = self._row(table), self.schema.tables[table].sought_by
+        query = sa.select(*self.sought(table, row), *(self._text(row, name) for name in names))
         query = query if after is None else query.where(beyond(row, key, after))
         source: Any = row
         for kind in narrow:
@@ -88,7 +88,7 @@ class PlainRows:
             query = query.distinct() if kind.hops else query
             query = query.where(kind.holds(self.dialect, here))
         query = query.select_from(source)
-        query = query.order_by(*keys) if ordered else query
+        query = query.order_by(*(row.c[name] for name in key)) if ordered else query
         found = self.connection.execute(query.limit(size)).all()
         if len(key) == 1:
             return {(first,): tuple(rest) for first, *rest in found}
@@ -111,18 +111,6 @@ class PlainRows:
         """How many rows the table has."""
         query = sa.select(sa.func.count()).select_from(self._row(table))
         return int(self.connection.execute(query).scalar_one())
-
-    def newest(self, table: str) -> int | None:
-        """The highest key, where keys are whole numbers: rows above it come later."""
-        found = self.schema.tables[table]
-        if len(found.key) != 1 or found.columns[found.key[0]].kind is not ColumnKind.INTEGER:
-            return None
-        highest = self.connection.execute(
-            sa.select(sa.func.max(self._row(table).c[found.key[0]]))
-        ).scalar_one()
-        if highest is not None and not isinstance(highest, int):
-            return None  # SQLite may hold text there, which comes after every number
-        return highest or 0
 
     # -- rows with these keys -----------------------------------------------------------------------
 
@@ -153,8 +141,9 @@ class PlainRows:
         """Each row with the key of every row at the end of the hops."""
         row = self._row(table)
         source, target = self._walked(row, hops, outer=False)
-        names = self.schema.tables[hops[-1].target if hops else table].key
-        found = self._asked(table, row, keys, [target.c[name] for name in names], source)
+        found = self._asked(
+            table, row, keys, self.sought(hops[-1].target if hops else table, target), source
+        )
         return [(key, tuple(line)) for key, line in found]
 
     def referred(self, reference: Reference, keys: Iterable[RowKey]) -> set[RowKey]:
@@ -248,6 +237,11 @@ class PlainRows:
     def _requested(self, entry: Row) -> Truth:
         return sa.and_(entry.c.at_request != bind(0), entry.c.lifted_at.is_(None))
 
+    def sought(self, table: str, row: Row) -> list[Expression]:
+        """What the row of the table is known by, as it is read."""
+        found = self.schema.tables[table]
+        return sought_columns(self.dialect, found, row, found.sought_by)
+
     # -- parts --------------------------------------------------------------------------------------
 
     def _row(self, table: str) -> Row:
@@ -284,14 +278,18 @@ class PlainRows:
     ) -> list[tuple[RowKey, Sequence[Any]]]:
         """Key and columns of the rows with these keys that pass the tests."""
         wanted = list(keys)
-        key = self.schema.tables[table].key
-        names = [row.c[name] for name in key]
-        query = sa.select(*names, *columns).select_from(row if source is None else source)
+        found_in = self.schema.tables[table]
+        width = len(found_in.sought_by)
+        query = sa.select(*self.sought(table, row), *columns).select_from(
+            row if source is None else source
+        )
         found: list[tuple[RowKey, Sequence[Any]]] = []
         for start in range(0, len(wanted), MOST_KEYS):
             some = wanted[start : start + MOST_KEYS]
-            lines = self.connection.execute(query.where(among(self.dialect, names, some), *tests))
-            found += [(tuple(line[: len(key)]), line[len(key) :]) for line in lines]
+            lines = self.connection.execute(
+                query.where(among(self.dialect, found_in, row, some), *tests)
+            )
+            found += [(tuple(line[:width]), line[width:]) for line in lines]
         return found
 
 

@@ -27,7 +27,7 @@ def dangling(rows: PlainRows, ways: Sequence[Reference], most: int) -> dict[RowK
     values = [
         rows.dialect.to_the_letter(row.c[name])
         if columns[name].kind is ColumnKind.TEXT
-        else row.c[name]
+        else rows.dialect.comparable(row.c[name], columns[name])
         for name in reference.columns
     ]
     query = sa.select(*values, sa.func.count()).select_from(row)

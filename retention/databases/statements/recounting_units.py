@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.sql import Row, Truth, bind, joined, row_of
+from retention.databases.statements.key_lists import among
 from retention.databases.statements.recounting import MOST_KEYS, PlainRows, RowKey
 from retention.planning.schema import Reference
 from retention.planning.units import Unit
@@ -20,12 +21,12 @@ def alike(rows: PlainRows, table: str, unit: Unit, keys: Iterable[RowKey]) -> se
     found: set[RowKey] = set()
     wanted = list(keys)
     row, other = (row_of(rows.schema.tables[table]).alias() for _ in range(2))
-    key = rows.schema.tables[table].key
+    found_in = rows.schema.tables[table]
     for start in range(0, len(wanted), MOST_KEYS):
         values = sa.select(row.c[unit.column]).where(
-            _among(row, key, wanted[start : start + MOST_KEYS]), _joins(row, unit)
+            among(rows.dialect, found_in, row, wanted[start : start + MOST_KEYS]), _joins(row, unit)
         )
-        query = sa.select(*(other.c[name] for name in key))
+        query = sa.select(*rows.sought(table, other))
         lines = rows.connection.execute(query.where(other.c[unit.column].in_(values)))
         found |= {tuple(line) for line in lines}
     return found
@@ -38,23 +39,18 @@ def agreeing(
     found: set[Pair] = set()
     wanted = list(keys)
     row, child = (row_of(rows.schema.tables[reference.table]).alias() for _ in range(2))
-    key = rows.schema.tables[reference.table].key
+    found_in = rows.schema.tables[reference.table]
+    width = len(found_in.sought_by)
     same = sa.and_(joined(reference, child, row), row.c[unit.column] == child.c[unit.column])
-    columns = [side.c[name] for side in (row, child) for name in key]
+    columns = [*rows.sought(reference.table, row), *rows.sought(reference.table, child)]
     query: sa.Select[Any] = sa.select(*columns).select_from(sa.join(row, child, same))
     for start in range(0, len(wanted), MOST_KEYS):
-        among = _among(row, key, wanted[start : start + MOST_KEYS])
-        for line in rows.connection.execute(query.where(among, _joins(row, unit))):
-            found.add((tuple(line[: len(key)]), tuple(line[len(key) :])))
+        some = among(rows.dialect, found_in, row, wanted[start : start + MOST_KEYS])
+        for line in rows.connection.execute(query.where(some, _joins(row, unit))):
+            found.add((tuple(line[:width]), tuple(line[width:])))
     return found
 
 
 def _joins(row: Row, unit: Unit) -> Truth:
     value = row.c[unit.column]
     return sa.and_(value.is_not(None), *(value != bind(none) for none in unit.nothing))
-
-
-def _among(row: Row, key: tuple[str, ...], some: list[RowKey]) -> Truth:
-    if len(key) == 1:
-        return row.c[key[0]].in_([value for (value,) in some])
-    return sa.tuple_(*(row.c[name] for name in key)).in_(some)

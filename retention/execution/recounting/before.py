@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from retention.databases.database import Database
 from retention.databases.faults import database_faults
+from retention.databases.statements.newest_keys import newest
 from retention.databases.statements.recounting import PlainRows, RowKey
 from retention.databases.statements.recounting_references import dangling
 from retention.execution.accounts import StepCount
@@ -54,7 +55,7 @@ def look_before(database: Database, plan: Plan, counts: Sequence[StepCount]) -> 
             before.dangling[references] = dangling_rows(rows, references)
         for table in dict.fromkeys(table for step in working for table in _tables(plan, step)):
             with rows.snapshot():
-                before.newest[table] = rows.newest(table)
+                before.newest[table] = newest(rows, table)
     return before
 
 
