@@ -35,7 +35,7 @@ class DataFusion(Dialect):
         return _matches(value, ISO_OFFSET_PATTERN if offsets else ISO_PATTERN)
 
     def offset_of(self, value: Expression, offsets: bool) -> Expression:
-        form = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)" if offsets else "Z"
+        form = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)" if offsets else " ?Z"
         has = _matches(value, rf":\d\d(?:[.,]\d+)?(?:{form})$")
         found = sa.func.regexp_replace(value, bind(rf"^.*:\d\d(?:[.,]\d+)?({form})$"), bind(r"\1"))
         return sa.case((has, found), else_=bind(""))

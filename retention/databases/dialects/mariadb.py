@@ -67,7 +67,7 @@ class MariaDB(MariaDBMasks):
         return matches(value, ISO_OFFSET_PATTERN if offsets else ISO_PATTERN)
 
     def offset_of(self, value: Expression, offsets: bool) -> Expression:
-        form = r" ?(Z|[+-]\d\d(:?\d\d)?)$" if offsets else "Z$"
+        form = r" ?(Z|[+-]\d\d(:?\d\d)?)$" if offsets else " ?Z$"
         tail = sa.func.regexp_substr(value, bind(form))
         return sa.case((sa.func.char_length(value) > 13, tail), else_=bind(""))
 

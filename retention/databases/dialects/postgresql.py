@@ -56,7 +56,7 @@ class PostgreSQL(PostgreSQLMasks):
         return matches(value, ISO_OFFSET_PATTERN if offsets else ISO_PATTERN)
 
     def offset_of(self, value: Expression, offsets: bool) -> Expression:
-        form = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)" if offsets else "Z"
+        form = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)" if offsets else " ?Z"
         found = sa.func.substring(value, bind(rf":\d\d(?:[.,]\d+)?({form})$"))
         return sa.func.coalesce(found, bind(""))
 

@@ -38,7 +38,7 @@ _LESS = f"""(CASE WHEN {{0}} < {{4}} THEN 1 WHEN length({{0}}) = 10 THEN {{0}} <
  WHEN {_USUAL} THEN replace({{0}}, 'T', ' ') < {{3}}
  WHEN {{0}} GLOB '*[Z+]*' OR {{0}} GLOB '*:*-*' THEN strftime('%Y-%m-%d %H:%M:%f', WHOLE) < {{2}}
  WHEN length({{0}}) = 16 THEN replace({{0}}, 'T', ' ') || ':00' < {{3}}
- ELSE replace({{0}}, 'T', ' ') < {{3}} END)"""
+ ELSE replace(replace({{0}}, 'T', ' '), ',', '.') < {{3}} END)"""
 _DIGITS = """(typeof({0}) = 'text' AND length({0}) BETWEEN 1 AND 18
  AND NOT {0} GLOB '?*[^0-9]*' AND {0} GLOB '[-0-9]*' AND {0} <> '-')"""
 _TWO_DAYS = timedelta(days=2)
@@ -111,5 +111,6 @@ class SQLite(SQLiteMasks):
 
 
 def _of(text: str, offsets: bool) -> str:
-    """The text over the whole value, offsets spelled as SQLite reads them."""
-    return text.replace("WHOLE", _WITH_COLON if offsets else "{0}")
+    """The text over the whole value, fractions and offsets spelled as SQLite reads them."""
+    whole = _WITH_COLON if offsets else "{0}"
+    return text.replace("WHOLE", f"replace({whole}, ',', '.')")
