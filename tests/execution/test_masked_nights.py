@@ -117,3 +117,38 @@ def test_the_time_of_change_and_dates_that_are_none_stay(server_project: Project
         (None, "1970-01-01", None, "0000-00-00 00:00:00"),
     ]
     assert server_project.plan("2026-06-02")["people anonymize"]["due"] == 0
+
+
+STEPS = ("first anonymize", "second anonymize")
+
+
+def test_what_another_rule_masks_that_night_is_not_kept_by_a_floor(project: Project) -> None:
+    """A floor is named only where it keeps something: a name that is masked already is no reason."""
+    rule = """
+[rules.{name}]
+table = "people"
+start = "closed_at"
+anonymize_after = "{after}"
+[rules.{name}.anonymize]
+name = {{ text = "x" }}
+phone = "null"
+"""
+    floor = """
+[rules.books]
+table = "people"
+start = "closed_at"
+keep_at_least = "99 years"
+protects = ["name"]
+"""
+    people(project)
+    project.sql("update people set name = 'x' where id = 1")
+    after = {"first": "1 year", "second": "2 years"}
+    project.policy("".join(rule.format(name=it, after=after[it]) for it in after) + floor)
+    project.enroll()
+    planned = project.plan("2026-01-01T00:00")
+    told = {name: (planned[name]["due"], planned[name]["kept"]) for name in STEPS}
+    assert sorted(told.values()) == [(0, 1), (2, 0)]
+    night = project.night("2026-01-01T00:00")
+    assert {name: night[name]["anonymized"] for name in STEPS} == {
+        name: due for name, (due, _) in told.items()
+    }

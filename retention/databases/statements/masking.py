@@ -34,13 +34,17 @@ class Masking(Facts):
         self.masks = MaskSql(dialect)
 
     def _differs(self, step: Step, row: Row) -> Truth:
-        table = self.plan.schema.tables[step.table]
-        return any_of(
-            *(
-                self.masks.differs(row, table, table.columns[mask.column], mask.mask)
-                for mask in step.masks
-                if not mask.hops
-            )
+        return any_of(*(self._is_left(mask, row) for mask in step.masks if not mask.hops))
+
+    def _is_left(self, mask: ColumnMask, row: Row) -> Truth:
+        """TRUE where this column of the row is not masked, nor will be by the steps before."""
+        table = self.plan.schema.tables[mask.table]
+        differs = self.masks.differs(row, table, table.columns[mask.column], mask.mask)
+        if self.masked is None:
+            return differs
+        masked, protected = is_true(self.masked(mask, row)), self.protected(mask, row)
+        return all_of(
+            differs, sa.not_(masked) if protected is None else sa.or_(protected, sa.not_(masked))
         )
 
     def protected(self, mask: ColumnMask, row: Row) -> Truth | None:
