@@ -74,19 +74,18 @@ def test_coverage_reads_the_columns(lake: Project, folder: Path) -> None:
     assert "email" in found.out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("restriction", "add", TABLE, "1", "--reason", "request 7"),
-        ("event", "record", "closed", "--table", TABLE, "--key", "1"),
-    ],
-    ids=lambda words: words[0],
-)
-def test_what_needs_a_key_says_so(lake: Project, folder: Path, words: tuple[str, ...]) -> None:
+def test_what_needs_a_key_says_so(lake: Project, folder: Path) -> None:
     """Nothing names one row of a lake table; the message says what does the same."""
-    found = lake.run(*words)
+    found = lake.run("event", "record", "closed", "--table", TABLE, "--key", "1")
     assert found.code == 2
     assert "is a lake table: no key names its rows" in found.err
+
+
+def test_a_request_asks_for_columns(lake: Project, folder: Path) -> None:
+    """A key without its columns names no row of a lake table."""
+    found = lake.run("restriction", "add", TABLE, "1", "--reason", "request 7")
+    assert found.code == 2
+    assert "by its columns, COLUMN=VALUE each; nothing was done" in found.err
 
 
 def test_other_answers_pass_it_over(lake: Project, folder: Path) -> None:
