@@ -39,6 +39,7 @@ def judge_of(days: int, spared: int = 0) -> Judge:
     return judge
 
 
+@pytest.mark.years
 def test_a_year_of_the_smallest_example(folder: Path) -> None:
     """Every night takes the rows of one day, spares those held, and the ledger is whole."""
     shop = opened("smallest", folder, source=SMALLEST)

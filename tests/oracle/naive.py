@@ -357,15 +357,14 @@ class Night:
 
     def _ready(self, rule: Rule, action: str, key: int) -> bool:
         """Nothing more has to happen to this row before its unit may go."""
-        held = (rule.table, key) in self.holds
-        if action == "anonymize" and not held and self._taken_by_another(rule, key):
-            return True
         found = self._alone(rule, action, key)
         if action == "delete":
             return found == "due"
+        if found not in ("due", "done", "kept"):
+            held = (rule.table, key) in self.holds
+            return found == "deleted" or (not held and self._taken_by_another(rule, key))
         own = [mask.path.column for mask in rule.masks if not mask.path.hops]
-        protected = own and all(self._protected(rule.table, key, column) for column in own)
-        return found in ("due", "done", "kept") and not protected
+        return not (own and all(self._protected(rule.table, key, column) for column in own))
 
     # -- clocks: read as the rows were before the run -------------------------------------------
 
