@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.parting import part
 from retention.databases.sql import Row, Truth, joined, row_of, written
 from retention.errors import DatabaseFailure
 from retention.planning.circles import Circles
@@ -47,16 +49,14 @@ def delete_at_once(
             connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         inside = {table for circle in circles for table in circle}
         for name, statement in statements.items():
-            bound = name in inside or _refers_to_itself(plan, name)
-            with _unchecked(connection) if dialect.locks_rows and bound else nullcontext():
+            circular = dialect.locks_rows and name in inside
+            if dialect.locks_rows and not circular:
+                names = plan.schema.tables[name].identity
+                part(connection, plan, name, partial(_same, names, rows=sets[name]))
+            with _unchecked(connection) if circular else nullcontext():
                 connection.execute(statement)
     _verify(connection, plan, sets)
     return counts
-
-
-def _refers_to_itself(plan: Plan, name: str) -> bool:
-    """TRUE where the database protects references between rows of the table, or of one to itself."""
-    return any(it.parent == name and it.declared for it in plan.schema.of(name))
 
 
 def deletion(
