@@ -103,7 +103,8 @@ def unpacked(blob: bytes | None) -> TakenKeys:
     numbers = array("q", blob or b"")
     if sys.byteorder == "little":
         numbers.byteswap()
-    return TakenKeys(numbers[0::2], guards_since_2000(numbers[1::2]))
+    half = len(numbers) // 2
+    return TakenKeys(numbers[:half], guards_since_2000(numbers[half:]))
 
 
 def _keys(table: Table, columns: Sequence[Sequence[Any]]) -> array[int] | list[Key]:

@@ -47,7 +47,7 @@ class Dialect:
     def packed_keys(self, table: Table, row: Row, guard: str | None) -> Expression | None:
         """Keys and guards of all rows as one value of bytes; None where they are read row by row.
 
-        Two 64-bit numbers a row, big-endian: the key, and the guard in microseconds since 2000.
+        64-bit numbers, big-endian: all keys, then all guards in microseconds since 2000.
         """
         return None
 

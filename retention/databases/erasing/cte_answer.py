@@ -41,25 +41,29 @@ class Answer:
         return taken
 
     def packed(self) -> Query | None:
-        """One row of counts and packed keys; None where a part has keys that cannot be packed."""
+        """One row of packed keys, or a count where none are kept; None where keys cannot be packed."""
         columns: list[Expression] = []
         for kind, name, table, found in self.parts:
-            columns.append(_count_of(found))
-            if self._names_rows(kind, table):
-                guard = self.plan.guard_of(name)
-                packed = self.dialect.packed_keys(table, found, guard)
-                if packed is None:
-                    return None
-                columns.append(sa.select(packed).select_from(found).scalar_subquery())
+            if not self._names_rows(kind, table):
+                columns.append(_count_of(found))
+                continue
+            packed = self.dialect.packed_keys(table, found, self.plan.guard_of(name))
+            if packed is None:
+                return None
+            columns.append(sa.select(packed).select_from(found).scalar_subquery())
         return sa.select(*columns)
 
     def read_packed(self, rows: Sequence[Sequence[Any]]) -> Taken:
         """What `packed` answered."""
-        taken, values = Taken(), iter(rows[0])
-        for index, (kind, name, table, _) in enumerate(self.parts):
-            self._note(taken, index, next(values))
+        taken = Taken()
+        for index, ((kind, name, table, _), found) in enumerate(
+            zip(self.parts, rows[0], strict=True)
+        ):
             if self._names_rows(kind, table):
-                taken.note_keys(name, unpacked(next(values)))
+                keys = unpacked(found)
+                taken.note_keys(name, keys)
+                found = len(keys)
+            self._note(taken, index, found)
         return taken
 
     def listed(self, files: Sequence[FilePart]) -> Query:
