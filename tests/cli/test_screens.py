@@ -29,9 +29,6 @@ from typer.main import get_command
 from retention.cli.app import app
 from retention.cli.demo.shop import write_demo
 
-# one process makes all screens
-pytestmark = pytest.mark.xdist_group("screens")
-
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = os.environ.get("RETENTION_UPDATE_GOLDEN") == "1"
 AS_OF = datetime(2025, 11, 22, 2, tzinfo=UTC)
