@@ -73,10 +73,21 @@ def sought_columns(
     ]
 
 
+def asked_keys(dialect: Dialect, table: Table, row: Row, guard: str | None) -> list[Expression]:
+    """What to read of a row for `taken_keys`: key and guard, in one value where the engine can."""
+    packed = dialect.packed_key(table, row, guard)
+    if packed is not None:
+        return [packed]
+    return key_columns(dialect, table, row, guard, as_text=False)
+
+
 def taken_keys(table: Table, rows: Sequence[Sequence[Any]]) -> TakenKeys:
-    """Rows of `key_columns` as keys and guards."""
+    """Rows of `asked_keys`, or of `key_columns`, as keys and guards."""
     if not rows:
         return TakenKeys()
+    if len(rows[0]) == 1:
+        numbers = _numbers(bytes.fromhex("".join([text for (text,) in rows])))
+        return TakenKeys(numbers[0::2], guards_since_2000(numbers[1::2]))
     return taken_columns(table, list(zip(*rows, strict=True)))
 
 
@@ -100,11 +111,17 @@ def rows_of(result: sa.CursorResult[Any]) -> Sequence[Sequence[Any]]:
 
 def unpacked(blob: bytes | None) -> TakenKeys:
     """What `Dialect.packed_keys` has made of rows; None for no rows."""
-    numbers = array("q", blob or b"")
-    if sys.byteorder == "little":
-        numbers.byteswap()
+    numbers = _numbers(blob or b"")
     half = len(numbers) // 2
     return TakenKeys(numbers[:half], guards_since_2000(numbers[half:]))
+
+
+def _numbers(blob: bytes) -> array[int]:
+    """Numbers of 64 bits, big-endian."""
+    numbers = array("q", blob)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def _keys(table: Table, columns: Sequence[Sequence[Any]]) -> array[int] | list[Key]:

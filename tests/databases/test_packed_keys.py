@@ -12,7 +12,15 @@ import sqlalchemy as sa
 from project import Project
 
 from retention.databases.database import Database
-from retention.databases.keys import key_columns, key_of, taken_columns, taken_keys, unpacked
+from retention.databases.dialects.mariadb import MariaDB
+from retention.databases.keys import (
+    asked_keys,
+    key_columns,
+    key_of,
+    taken_columns,
+    taken_keys,
+    unpacked,
+)
 from retention.databases.sql import row_of
 from retention.planning.schema import Column, ColumnKind, Table
 
@@ -70,6 +78,58 @@ def _compare(
     assert sorted(zip(found.keys, found.guards, strict=True)) == sorted(
         zip(expected.keys, expected.guards, strict=True)
     )
+
+
+@pytest.mark.parametrize("key", ["smallint", "int", "int unsigned", "bigint"])
+@pytest.mark.parametrize("guard", [None, "datetime(6)", "timestamp(6)"])
+def test_packed_rows_are_those_read_column_by_column(
+    mariadb_server: str, tmp_path: Path, key: str, guard: str | None
+) -> None:
+    """Every width of number, with every guard that MariaDB may hold, broken dates too."""
+    least, most = {
+        "smallint": (-(2**15), 2**15 - 1),
+        "int": (-(2**31), 2**31 - 1),
+        "int unsigned": (2, 2**32 - 1),
+        "bigint": (-(2**63), 2**63 - 1),
+    }[key]
+    keys = (least, most, 0, 1, 42, 7, 8, 9)
+    guards = (
+        "'2024-02-29 23:59:59.999999'",
+        "'2000-01-01 00:00:00'",
+        "'0000-00-00 00:00:00'",
+        "NULL",
+        *("'2021-00-10'", "'0000-03-04 05:06:07'", "'9999-12-31 23:59:59.999999'", "'1000-01-01'"),
+    )[: 4 if guard == "timestamp(6)" else None]
+    values = ", ".join(f"({one}, {at})" for one, at in zip(keys, guards, strict=False))
+    with servers.fresh_database(mariadb_server) as url:
+        project = Project(tmp_path, url)
+        project.sql(
+            f"CREATE TABLE t (id {key} PRIMARY KEY, at {guard or 'datetime'} NULL)",
+            "SET STATEMENT sql_mode = '', time_zone = '+00:00' FOR INSERT INTO t VALUES " + values,
+        )
+        columns = {
+            "id": Column("id", ColumnKind.INTEGER, key, whole=(least, most)),
+            "at": Column("at", ColumnKind.TIMESTAMP, str(guard)),
+        }
+        table, named = Table("t", columns, ("id",), bare_name="t"), "at" if guard else None
+        database, row = Database("main", project.engine), row_of(table)
+        asked = asked_keys(database.dialect, table, row, named)
+        listed = key_columns(database.dialect, table, row, named, as_text=False)
+        with database.connected() as connection:
+            found, wanted = (
+                taken_keys(table, connection.execute(sa.select(*columns)).fetchall())
+                for columns in (asked, listed)
+            )
+        project.engine.dispose()
+    assert len(asked) == 1
+    assert found == wanted
+    assert sorted(found.keys) == sorted(keys[: len(guards)])
+
+
+def test_keys_beyond_64_bits_are_read_column_by_column() -> None:
+    """MariaDB's BIGINT UNSIGNED holds numbers that no signed one is."""
+    wide = {"id": Column("id", ColumnKind.INTEGER, "BIGINT UNSIGNED", whole=(0, 2**64 - 1))}
+    assert MariaDB().packed_key(Table("t", wide, ("id",)), sa.table("t"), None) is None
 
 
 @pytest.mark.parametrize("guard", [None, "at"])

@@ -51,6 +51,12 @@ class Dialect:
         """
         return None
 
+    def packed_key(self, table: Table, row: Row, guard: str | None) -> Expression | None:
+        """Key and guard of one row as hexadecimal digits of the same numbers, 16 each; None where they
+        are read column by column.
+        """
+        return None
+
     def listed(self, value: Expression) -> Expression | None:
         """The values of all rows as one JSON list; None where they are read row by row."""
         return None

@@ -7,13 +7,21 @@ from sqlalchemy.dialects import mysql
 
 from retention.databases.dialects.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
 from retention.databases.dialects.mariadb_masks import MariaDBMasks, matches
-from retention.databases.sql import Expression, Truth, bind
-from retention.planning.schema import Column, ColumnKind
+from retention.databases.sql import Expression, Row, Truth, bind
+from retention.planning.schema import Column, ColumnKind, Table
+
+_TIMES = (ColumnKind.TIMESTAMP, ColumnKind.TIMESTAMPTZ)
+_NO_TIME = "'8000000000000000'"
 
 
 def _letters(value: Expression) -> Expression:
     """Text as its letters, whatever character set and collation it has."""
     return sa.cast(sa.cast(value, mysql.CHAR(charset="utf8mb4")), sa.BINARY())
+
+
+def _sixteen(number: Expression) -> Expression:
+    """A whole number of 64 bits, signed, as hexadecimal digits."""
+    return sa.func.lpad(sa.func.hex(number), 16, "0")
 
 
 def _is_bit(column: Column) -> bool:
@@ -40,6 +48,19 @@ class MariaDB(MariaDBMasks):
             return sa.func.lower(sa.func.hex(value))
         exact = _is_bit(column) or column.kind is ColumnKind.FLOAT
         return self.as_text(self.comparable(value, column) if exact else value)
+
+    def packed_key(self, table: Table, row: Row, guard: str | None) -> Expression | None:
+        """The driver takes every value apart by itself: one value a row costs half of two."""
+        sizes = [table.columns[name].whole for name in table.key]
+        narrow = [size is not None and size[1] < 2**63 for size in sizes]
+        if narrow != [True] or (guard and table.columns[guard].kind not in _TIMES):
+            return None
+        at: Expression = sa.literal_column(_NO_TIME)
+        if guard:
+            since: Expression = sa.literal_column("TIMESTAMP'2000-01-01 00:00:00'")
+            micro = sa.func.timestampdiff(sa.text("MICROSECOND"), since, row.c[guard])
+            at = sa.func.coalesce(_sixteen(micro), at)
+        return sa.func.concat(_sixteen(row.c[table.key[0]]), at)
 
     def comparable(self, value: Expression, column: Column) -> Expression:
         """ENUM, SET and BIT by their numbers, which they are sorted by; a FLOAT in all its digits, and

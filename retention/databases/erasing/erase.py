@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.windows import PortionWindow, Window
-from retention.databases.keys import TakenKeys, key_columns, rows_of, taken_keys, unpacked
+from retention.databases.keys import TakenKeys, asked_keys, rows_of, taken_keys, unpacked
 from retention.databases.sql import Row, Truth, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.taking import Taken
@@ -93,7 +93,7 @@ class DirectEraser:
         packed = self.dialect.packed_keys(self.table, gone, guard)
         if packed is not None:
             return unpacked(connection.scalar(sa.select(packed).select_from(gone)))
-        columns = key_columns(self.dialect, self.table, row, guard, as_text=False)
+        columns = asked_keys(self.dialect, self.table, row, guard)
         result = connection.execute(statement.returning(*columns))
         return taken_keys(self.table, rows_of(result))
 

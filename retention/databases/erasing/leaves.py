@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.joining import JoinedDelete
-from retention.databases.keys import key_columns, rows_of, taken_keys
+from retention.databases.keys import asked_keys, rows_of, taken_keys
 from retention.databases.sql import Expression, Row, in_written_order, joined, row_of
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure
@@ -91,7 +91,7 @@ class Leaves:
         wanted = self.keys and bool(table.key)
         if wanted:
             guard = self.plan.guard_of(name)
-            columns = key_columns(self.dialect, table, row, guard, as_text=False)
+            columns = asked_keys(self.dialect, table, row, guard)
             query = children(columns, reference, row, parents)
             taken.note_keys(name, taken_keys(table, rows_of(connection.execute(query))))
         statement = JoinedDelete(row, parents, joined(reference, row, parents))

@@ -8,7 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.keys import TakenKeys, key_columns, rows_of, taken_columns, taken_keys
+from retention.databases.keys import (
+    TakenKeys,
+    asked_keys,
+    key_columns,
+    rows_of,
+    taken_columns,
+    taken_keys,
+)
 from retention.databases.sql import Row, Truth
 from retention.databases.taking import Taken
 from retention.planning.plan import Plan
@@ -26,7 +33,7 @@ def keys_read(
     row, table = rows
     columns = key_columns(dialect, table, row, plan.guard_of(table.name), as_text=False)
     lists = [listed for column in columns if (listed := dialect.listed(column)) is not None]
-    query = sa.select(*(lists or columns)).select_from(row)
+    query = sa.select(*lists).select_from(row) if lists else asking_for_keys(plan, dialect, rows)
     found = rows_of(connection.execute(query if condition is None else query.where(condition)))
     if lists:
         return taken_columns(table, [*map(json.loads, found[0])])
@@ -52,7 +59,7 @@ def keys_and_count(
 def asking_for_keys(plan: Plan, dialect: Dialect, rows: tuple[Row, Table]) -> sa.Select[Any]:
     """The query for `taken_keys` of these rows."""
     row, table = rows
-    columns = key_columns(dialect, table, row, plan.guard_of(table.name), as_text=False)
+    columns = asked_keys(dialect, table, row, plan.guard_of(table.name))
     return sa.select(*columns).select_from(row)
 
 
