@@ -126,10 +126,19 @@ def test_packed_rows_are_those_read_column_by_column(
     assert sorted(found.keys) == sorted(keys[: len(guards)])
 
 
-def test_keys_beyond_64_bits_are_read_column_by_column() -> None:
-    """MariaDB's BIGINT UNSIGNED holds numbers that no signed one is."""
-    wide = {"id": Column("id", ColumnKind.INTEGER, "BIGINT UNSIGNED", whole=(0, 2**64 - 1))}
-    assert MariaDB().packed_key(Table("t", wide, ("id",)), sa.table("t"), None) is None
+@pytest.mark.parametrize(
+    ("kind", "name", "most"),
+    [
+        (ColumnKind.INTEGER, "BIGINT UNSIGNED", 2**64 - 1),
+        (ColumnKind.DECIMAL, "DECIMAL(9, 0)", 10**9 - 1),
+    ],
+)
+def test_keys_of_another_form_are_read_column_by_column(
+    kind: ColumnKind, name: str, most: int
+) -> None:
+    """BIGINT UNSIGNED holds numbers that no signed one is; a DECIMAL has a form of its own."""
+    columns = {"id": Column("id", kind, name, whole=(0, most))}
+    assert MariaDB().packed_key(Table("t", columns, ("id",)), sa.table("t"), None) is None
 
 
 @pytest.mark.parametrize("guard", [None, "at"])

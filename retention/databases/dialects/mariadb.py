@@ -24,6 +24,13 @@ def _sixteen(number: Expression) -> Expression:
     return sa.func.lpad(sa.func.hex(number), 16, "0")
 
 
+def _is_signed(column: Column) -> bool:
+    """TRUE for whole numbers that 64 bits with a sign hold."""
+    return (
+        column.kind is ColumnKind.INTEGER and column.whole is not None and column.whole[1] < 2**63
+    )
+
+
 def _is_bit(column: Column) -> bool:
     return column.type_text.startswith("BIT")
 
@@ -51,8 +58,7 @@ class MariaDB(MariaDBMasks):
 
     def packed_key(self, table: Table, row: Row, guard: str | None) -> Expression | None:
         """The driver takes every value apart by itself: one value a row costs half of two."""
-        sizes = [table.columns[name].whole for name in table.key]
-        narrow = [size is not None and size[1] < 2**63 for size in sizes]
+        narrow = [_is_signed(table.columns[name]) for name in table.key]
         if narrow != [True] or (guard and table.columns[guard].kind not in _TIMES):
             return None
         at: Expression = sa.literal_column(_NO_TIME)
