@@ -20,6 +20,7 @@ from retention.databases.dialects.sqlite import SQLite
 from retention.databases.dialects.sqlite_functions import register
 from retention.databases.faults import CONNECTING, database_faults
 from retention.databases.mask_trials import refused_masks, truncated_columns
+from retention.databases.reading import may_write, reading, writes
 from retention.databases.reflection import gaps, reflect, sample, without_place
 from retention.errors import Busy, SchemaError, UsageError
 from retention.planning.clocks import TYPED
@@ -96,12 +97,12 @@ class Database:
                 if read_only:
                     connection.exec_driver_sql(_READ_ONLY[self.dialect.name])
                 connection.commit()
-            connection.info["retention_writes"] = not read_only
+            may_write(connection, writes=not read_only)
             yield connection
 
     def schema(self, connection: sa.Connection, policy: Policy | None = None) -> Schema:
         """What stands in the database, with samples of the columns that the policy's clocks read."""
-        with database_faults("reading the schema", self.name), connection.begin():
+        with database_faults("reading the schema", self.name), reading(connection):
             found = reflect(connection)
             if policy is None:
                 return found
@@ -228,8 +229,7 @@ def _listen(engine: sa.Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # the write lock is taken at once: upgrading a read lock later can fail half-way
-        writes = connection.info.get("retention_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes(connection) else "BEGIN")
 
 
 def _hashed(place: str) -> str:

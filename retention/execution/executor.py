@@ -12,6 +12,7 @@ from retention.databases.erasing.walker import walker_for
 from retention.databases.erasing.whole_partitions import WholePartition, partitions_first
 from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
+from retention.databases.reading import reading
 from retention.databases.state import tables_named
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure, Interrupted
@@ -200,7 +201,7 @@ def _is_spoken_of(opened: Opened, plan: Plan, step: Step) -> bool:
     """TRUE where holds, events or restrictions name rows of a table that the step takes from."""
     if not plan.lost_tables(step):
         return False
-    with database_faults("reading our tables", opened.database.name), opened.connection.begin():
+    with database_faults("reading our tables", opened.database.name), reading(opened.connection):
         named = tables_named(opened.connection)
     return bool(named & set(plan.lost_tables(step)))
 

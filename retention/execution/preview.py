@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from retention.databases.database import Connection, Database
 from retention.databases.erasing.walker import walk_of
 from retention.databases.faults import database_faults
+from retention.databases.reading import reading
 from retention.databases.statements.clock_ranges import ClockRange, early_range, is_within_reach
 from retention.databases.statements.counting import (
     any_running,
@@ -59,7 +60,7 @@ def preview_with_floors(
     """As `preview`; and for each rule of `floors` the rows it keeps, by the same scans."""
     names = dict.fromkeys([*(it.table for it in plan.steps), *(it.table for it in floors)])
     counting = database_faults("counting", database.name)
-    with counting, connection.begin(), gone_sets(connection, plan, database.dialect) as sets:
+    with counting, reading(connection), gone_sets(connection, plan, database.dialect) as sets:
         tallies = {
             name: _tally(connection, sets, name, [it for it in floors if it.table == name], full)
             for name in names

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention.databases.faults import database_faults
+from retention.databases.reading import reading
 from retention.databases.statements.file_names import still_named
 from retention.databases.taking import FileValues, Taken
 from retention.errors import RetentionError
@@ -204,7 +205,7 @@ class RowFiles:
         if not alone:
             return list(still_named(connection, dialect, table, owned, values))
         what = f"looking for rows that share files of {owned.column}"
-        with database_faults(what, opened.database.name), connection.begin():
+        with database_faults(what, opened.database.name), reading(connection):
             return list(still_named(connection, dialect, table, owned, values))
 
 

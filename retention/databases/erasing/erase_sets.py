@@ -22,6 +22,7 @@ from retention.databases.erasing.restricting import entries_for, into, moved_col
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
+from retention.databases.reading import reading
 from retention.databases.sql import (
     Row,
     Truth,
@@ -89,7 +90,7 @@ class SetEraser:
         """Make the temporary tables, typed like the columns they hold."""
         if self.units is not None:
             self.units.prepare(connection)
-        with connection.begin():
+        with reading(connection):
             for name, temporary in [*self._sets(), *self.unused.names]:
                 self._make(connection, name, temporary)
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.erasing.windows import after_key
 from retention.databases.keys import Key, key_columns, keys_of, sought_columns
+from retention.databases.reading import reading
 from retention.databases.sql import Expression, Row, Truth, bind, bind_all, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.text_keys import Letters
@@ -71,7 +72,7 @@ class RowReader:
         query: sa.Select[Any] = sa.select(*columns, *own).where(condition)
         if size is not None:
             query = query.order_by(*(row.c[name] for name in self.table.sought_by)).limit(size)
-        with connection.begin():
+        with reading(connection):
             rows = connection.execute(query).fetchall()
         width = len(self.table.key)
         found = keys_of(self.table, rows)
@@ -132,7 +133,7 @@ def doomed_rows(
     row = row_of(window.table)
     doomed = sa.and_(window.holds(row), Predicates(plan, dialect).doomed(step, row))
     columns = key_columns(dialect, window.table, row, None, as_text=False)
-    with connection.begin():
+    with reading(connection):
         found = connection.execute(sa.select(*columns).where(doomed)).fetchall()
     keys = {key for key, _ in keys_of(window.table, found)}
     return [named for named in window.rows if named.key in keys]

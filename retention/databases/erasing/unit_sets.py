@@ -15,6 +15,7 @@ from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.system_columns import with_system_columns
 from retention.databases.erasing.windows import Window
 from retention.databases.keys import sought_columns
+from retention.databases.reading import reading
 from retention.databases.sql import Row, Truth, all_of, any_of, bind, is_true, joined, row_of
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.units import in_a_unit
@@ -42,7 +43,7 @@ class UnitSets:
     def prepare(self, connection: sa.Connection) -> None:
         """Make the tables, and note the rows of whole units that are due now."""
         row = row_of(self.table)
-        with connection.begin():
+        with reading(connection):
             for name in (_READY, _GATHERED, _WAITING):
                 lasting = name == _READY
                 make_temporary(

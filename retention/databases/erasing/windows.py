@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.formula import Formula
 from retention.databases.keys import sought_columns
+from retention.databases.reading import reading
 from retention.databases.sql import Expression, Row, Truth, all_of, bind, row_of
 from retention.planning.schema import ColumnKind, Table
 
@@ -173,7 +174,7 @@ class KeyWalker:
             query = query.where(self.within.holds(row))
         if low is not None:
             query = query.where(after_key(row, self.columns, low))
-        with connection.begin():
+        with reading(connection):
             found = connection.execute(query).first()
         return tuple(found) if found is not None else None
 
