@@ -65,4 +65,6 @@ def guards_since_2000(times: array[int]) -> array[int]:
         both = (int.from_bytes(found.tobytes(), sys.byteorder) for found in (times, added))
         return array("Q", sum(both).to_bytes(8 * len(times), sys.byteorder))
     low, high = 1 - _YEAR_2000, _END - _YEAR_2000
+    if not times or max(times) < low:
+        return array("Q", [NO_GUARD]) * len(times)
     return array("Q", [at + _YEAR_2000 if low <= at <= high else NO_GUARD for at in times])
