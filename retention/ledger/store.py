@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from retention.ledger.settling import LedgerState
 from retention.ledger.transactions import (
     check_private,
     keep_write_ahead_log,
+    kept_open,
     make_file,
     reading,
     sqlite_file,
@@ -75,6 +77,10 @@ class Ledger:
     def __init__(self, engine: Engine, ledger_id: str) -> None:
         self.engine = engine
         self.ledger_id = ledger_id
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """For many entries in a row: on SQLite each costs one flush, and none where not durable."""
+        return kept_open(self.engine)
 
     def append(
         self,

@@ -32,14 +32,19 @@ __all__ = ["DatabaseNight", "Night", "Request", "key_folder", "ledger_of", "nigh
 def nightly(request: Request, unlisted: Mapping[str, RetentionError] | None = None) -> Night:
     """One whole run over every database of the policy; `unlisted`: lists that could not be read."""
     ledger = ledger_of(request.policy, request.folder)
+    with ledger.kept_open():
+        return _night(request, ledger, unlisted or {})
+
+
+def _night(request: Request, ledger: Ledger, unlisted: Mapping[str, RetentionError]) -> Night:
     require_one_host(request, ledger)
     ledger.save_policy(request.policy.sha256, request.policy.text)
     chosen = chosen_rules(request, ledger)
     night = Night(new_run_id(request.as_of), request.as_of, [])
     key = started(ledger, request, night.run_id, chosen)
     night.databases += each_database(request, ledger, night.run_id, chosen, key)
-    night.databases += [DatabaseNight(name, error=why) for name, why in (unlisted or {}).items()]
-    night.databases += vanished(request, ledger, unlisted or {})
+    night.databases += [DatabaseNight(name, error=why) for name, why in unlisted.items()]
+    night.databases += vanished(request, ledger, unlisted)
     if request.shard.first:
         night.databases += file_night(request, ledger, night.run_id, chosen)
         night.databases += lake_night(request, ledger, night.run_id, chosen)
