@@ -512,7 +512,7 @@ def check_clock(bench: Bench, example: Example) -> None:
     assert left == {key for key, outcome in wanted.items() if outcome != "due"}
 
 
-@settings(max_examples=100, suppress_health_check=CHECKS, **SUITE)
+@settings(max_examples=60, suppress_health_check=CHECKS, **SUITE)
 @given(data=st.data())
 def test_every_row_is_sorted_as_the_oracle_sorts_it(bench: Bench, data: st.DataObject) -> None:
     """Due, running, not started or undecidable: engine and oracle agree on every row."""

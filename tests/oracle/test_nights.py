@@ -614,7 +614,7 @@ def bench(
         yield found
 
 
-@settings(max_examples=30, suppress_health_check=CHECKS, **SUITE)
+@settings(max_examples=20, suppress_health_check=CHECKS, **SUITE)
 @given(example=examples())
 def test_a_night_is_what_the_oracle_says(bench: Bench, example: Example) -> None:
     """Counts, contents and ledger of a night equal the oracle's, and the next finds nothing."""

@@ -106,7 +106,7 @@ def bench(
         yield found
 
 
-@settings(max_examples=12, suppress_health_check=CHECKS, **SUITE)
+@settings(max_examples=8, suppress_health_check=CHECKS, **SUITE)
 @given(example=unit_examples())
 def test_units_go_as_the_oracle_says(bench: Bench, example: Example) -> None:
     """Counts, contents and ledger of a night equal the oracle's, and the next finds nothing."""
