@@ -44,7 +44,7 @@ demo: $(VENV)/installed
 	@echo "  retention report                 every run; retention ledger verify"
 
 test: $(VENV)/tested
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder -m "not faults and not years"
+	$(BIN)/python -m pytest -q -n 2 --dist load -m "not faults and not years"
 
 faults: $(VENV)/tested
 	$(BIN)/python -m pytest -q -m faults
