@@ -75,7 +75,7 @@ def sought_columns(
 
 def asked_keys(dialect: Dialect, table: Table, row: Row, guard: str | None) -> list[Expression]:
     """What to read of a row for `taken_keys`: key and guard, in one value where the engine can."""
-    packed = dialect.packed_key(table, row, guard)
+    packed = dialect.packed_row(table, row, guard)
     if packed is not None:
         return [packed]
     return key_columns(dialect, table, row, guard, as_text=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -113,8 +113,9 @@ def kept_open(engine: Engine) -> Iterator[None]:
     if engine.dialect.name != "sqlite":
         yield
         return
-    with engine.connect() as connection:
+    with ExitStack() as stack:
         with storage_errors("nothing was opened"):
+            connection = stack.enter_context(engine.connect())
             # the log is taken up with the first read, and no lock is kept after it
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
             connection.rollback()

@@ -138,7 +138,7 @@ def test_keys_of_another_form_are_read_column_by_column(
 ) -> None:
     """BIGINT UNSIGNED holds numbers that no signed one is; a DECIMAL has a form of its own."""
     columns = {"id": Column("id", kind, name, whole=(0, most))}
-    assert MariaDB().packed_key(Table("t", columns, ("id",)), sa.table("t"), None) is None
+    assert MariaDB().packed_row(Table("t", columns, ("id",)), sa.table("t"), None) is None
 
 
 @pytest.mark.parametrize("guard", [None, "at"])

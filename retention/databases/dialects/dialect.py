@@ -51,7 +51,7 @@ class Dialect:
         """
         return None
 
-    def packed_key(self, table: Table, row: Row, guard: str | None) -> Expression | None:
+    def packed_row(self, table: Table, row: Row, guard: str | None) -> Expression | None:
         """Key and guard of one row as hexadecimal digits of the same numbers, 16 each; None where they
         are read column by column.
         """

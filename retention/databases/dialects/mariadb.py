@@ -56,7 +56,7 @@ class MariaDB(MariaDBMasks):
         exact = _is_bit(column) or column.kind is ColumnKind.FLOAT
         return self.as_text(self.comparable(value, column) if exact else value)
 
-    def packed_key(self, table: Table, row: Row, guard: str | None) -> Expression | None:
+    def packed_row(self, table: Table, row: Row, guard: str | None) -> Expression | None:
         """The driver takes every value apart by itself: one value a row costs half of two."""
         narrow = [_is_signed(table.columns[name]) for name in table.key]
         if narrow != [True] or (guard and table.columns[guard].kind not in _TIMES):
