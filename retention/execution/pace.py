@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from retention.databases.erasing.windows import Walker
 
 LOCK_TARGET = 0.25
 """Seconds that a batch may hold its locks."""
 SMALLEST, LARGEST = 16, 262_144
+REMEMBERED = 3
+"""Batches whose slowest counts: where rows lie on a disk, one batch says little of the next."""
 
 
 class Pace:
@@ -15,6 +19,7 @@ class Pace:
     def __init__(self) -> None:
         self._least: tuple[int, float] | None = None
         self._most: tuple[int, float] | None = None
+        self._costs: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
 
     def adapt(self, walker: Walker, seconds: float, taking: float) -> None:
         """After a batch that took so long, of which its statements took `taking` seconds.
@@ -22,9 +27,17 @@ class Pace:
         What a batch costs however small it is (marker, ledger, commit, the way to a far server) is no
         reason to shrink: its rows get what is left of the time, and at least as much as all else.
         """
-        fixed = min(self._fixed(walker.size, seconds - taking), seconds)
-        factor = max(LOCK_TARGET - fixed, fixed) / max(seconds - fixed, 0.001)
-        walker.size = int(min(LARGEST, max(SMALLEST, walker.size * min(2.0, max(0.5, factor)))))
+        size = walker.size
+        fixed = min(self._fixed(size, seconds - taking), seconds)
+        self._costs.append((size, max(seconds - fixed, 0.001) / size))
+        wanted = max(LOCK_TARGET - fixed, fixed) / self._slowest(size)
+        walker.size = int(min(LARGEST, max(SMALLEST, min(size * 2.0, max(size * 0.5, wanted)))))
+
+    def _slowest(self, size: int) -> float:
+        """Seconds of one row in the slowest of the last batches; much smaller ones, from when the size
+        was still growing, are no measure: they read what was in no cache yet.
+        """
+        return max(cost for rows, cost in self._costs if rows * 4 > size)
 
     def _fixed(self, size: int, beside: float) -> float:
         """Seconds that no row costs: where the line through the least and the largest batch begins.

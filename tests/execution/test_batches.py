@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from retention.execution.pace import LARGEST, LOCK_TARGET, SMALLEST, Pace
+from retention.execution.pace import LARGEST, LOCK_TARGET, REMEMBERED, SMALLEST, Pace
 
 
 @dataclass
@@ -59,3 +61,23 @@ def test_sizes_stay_between_their_bounds() -> None:
     """Rows that cost nothing, and rows that cost minutes, move no size past its bounds."""
     assert settled(0.0, 1e-9)[0] == LARGEST
     assert settled(0.0, 60.0)[0] == SMALLEST
+
+
+@given(st.lists(st.floats(1e-5, 2e-5), min_size=30, max_size=100))
+def test_where_batches_differ_the_slowest_of_the_last_sets_the_size(rows: list[float]) -> None:
+    """A batch takes longer than meant only by what its rows cost more than each of the last three's."""
+    walker, pace = Walker(), Pace()
+    for number, row in enumerate(rows):
+        seconds = walker.size * row
+        slowest = max(rows[max(0, number - REMEMBERED) : number], default=row)
+        if number > 10:
+            assert seconds <= LOCK_TARGET * row / slowest + walker.size * 1e-9
+        pace.adapt(walker, seconds, seconds)
+
+
+def test_a_slow_first_batch_does_not_keep_the_next_ones_small() -> None:
+    """What the first reads is in no cache yet; while batches double, the smaller ones are forgotten."""
+    walker, pace = Walker(), Pace()
+    for row in (2e-5, 1e-6, 1e-6, 1e-6):
+        pace.adapt(walker, walker.size * row, walker.size * row)
+    assert walker.size == 2_000 * 2**4
