@@ -43,7 +43,7 @@ def failure(fault: DBAPIError, what: str, database: str) -> DatabaseFailure:
             "this account connect?",
             sqlstate=state,
         )
-    detail = _constraint(fault)
+    detail = _constraint(fault) or _depth(fault)
     told = f"{database}: {what} failed ({state}{detail}); it was rolled back"
     if fault.connection_invalidated or _is_lost(fault):
         return ConnectionLost(f"{database}: the connection was lost ({state})", sqlstate=state)
@@ -68,6 +68,11 @@ def _constraint(fault: DBAPIError) -> str:
     diagnostics = getattr(fault.orig, "diag", None)
     name = getattr(diagnostics, "constraint_name", None)
     return f', constraint "{name}"' if name else ""
+
+
+def _depth(fault: DBAPIError) -> str:
+    deep = "parser stack overflow" in str(fault.orig)
+    return ", a statement nests deeper than this SQLite can read" if deep else ""
 
 
 def _is_lost(fault: DBAPIError) -> bool:
