@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import types
+from sqlalchemy import Dialect, types
 from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from retention.planning.schema import Column, ColumnKind
 
@@ -27,6 +28,7 @@ _KINDS: tuple[tuple[type[types.TypeEngine[Any]], ColumnKind], ...] = (
     (types.String, ColumnKind.TEXT),
 )
 _NAMED = {"inet4": ColumnKind.INET, "inet6": ColumnKind.INET, "json": ColumnKind.JSON}
+_POSTGRESQL: Dialect = PGDialect()  # type: ignore[no-untyped-call]
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "MEDIUMINT": 24, "INTEGER": 32, "BIGINT": 64}
 
 
@@ -54,7 +56,7 @@ def column_of(column: Any, dialect: str, facts: ColumnFacts, declared: str = "")
     return Column(
         column["name"],
         kind,
-        declared or _type_text(type_),
+        declared or _type_text(type_, dialect if kind is ColumnKind.OTHER else ""),
         bool(column.get("nullable", True)),
         length if kind is ColumnKind.TEXT else None,
         bool(column.get("computed")),
@@ -79,9 +81,12 @@ def _collation(type_: types.TypeEngine[Any]) -> str:
     return getattr(type_, "collation", None) or ""
 
 
-def _type_text(type_: types.TypeEngine[Any]) -> str:
+def _type_text(type_: types.TypeEngine[Any], dialect: str) -> str:
     if isinstance(type_, types.Enum):
         return "ENUM"
+    if dialect == "postgresql" and not isinstance(type_, types.NullType):
+        # whole, as a cast needs it: TIME(0) WITH TIME ZONE, BIT(3)
+        return type_.compile(dialect=_POSTGRESQL)
     try:
         return f"{type_} UNSIGNED" if getattr(type_, "unsigned", False) else str(type_)
     except Exception:

@@ -7,9 +7,11 @@ from sqlalchemy.dialects import postgresql
 
 from retention.databases.dialects.iso import ISO_OFFSET_PATTERN, ISO_PATTERN
 from retention.databases.dialects.postgresql_masks import PostgreSQLMasks, matches
-from retention.databases.sql import Expression, Row, Truth, bind
+from retention.databases.sql import Expression, Row, Truth, bind, written
 from retention.planning.schema import Column, ColumnKind, Table
 
+_NAMELESS = ("NULL", "ENUM")
+"""Types that the catalogue knows by another name, or by none."""
 _NO_TIME = "'\\x8000000000000000'::bytea"
 
 
@@ -23,6 +25,9 @@ class PostgreSQL(PostgreSQLMasks):
         if column.type_text == "JSONB":
             return value.is_not_distinct_from(sa.cast(other, postgresql.JSONB()))
         if column.kind in (ColumnKind.JSON, ColumnKind.ARRAY, ColumnKind.OTHER):
+            if column.type_text not in _NAMELESS and column.kind is ColumnKind.OTHER:
+                # '00:00' is kept as 00:00:00
+                other = self.as_text(other).op("::", precedence=15)(written(column.type_text))
             return self.as_text(value).is_not_distinct_from(self.as_text(other))
         if column.kind is ColumnKind.TEXT:
             return self.as_text(value).collate("C").is_not_distinct_from(self.as_text(other))

@@ -38,7 +38,9 @@ _CUT = {
 _BEYOND = re.compile(r"-?infinity|.* BC|0000-00-00.*|1970-01-01 00:00:01(?:\.0+)?", re.ASCII)
 _FIRST_DAY = datetime(1970, 1, 1)
 _LOWEST = -(2**31)
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+# PostgreSQL takes a hyphen after any four digits, or none, and braces around them
+_UUID = re.compile(r"\{?[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}?", re.ASCII | re.IGNORECASE)
+_DIGITS = str.maketrans("", "", "{-}")
 _UNREAD = (ColumnKind.JSON, ColumnKind.ARRAY, ColumnKind.BINARY, ColumnKind.OTHER)
 _TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
@@ -119,7 +121,7 @@ def _is_constant(text: str, value: str | int | float | date) -> bool:
     value = str(value) if isinstance(value, date) else value
     if isinstance(value, str):
         if _UUID.fullmatch(text) and _UUID.fullmatch(value):
-            return text.lower() == value.lower()
+            return text.lower().translate(_DIGITS) == value.lower().translate(_DIGITS)
         # a DATE shows a constant without the time it was written with, a CHAR(n) with spaces
         return text.rstrip(" ") == value.rstrip(" ") or _same_day(text, value)
     if isinstance(value, bool):
