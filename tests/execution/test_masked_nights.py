@@ -157,6 +157,24 @@ def test_broken_json_in_text_of_mariadb_stops_nothing(server_project: Project) -
     assert [json.loads(doc or '""') for (doc,) in found] == [{"a": None, "b": 2}, {}, ""]
 
 
+@pytest.mark.parametrize("mask", ["{ text = 'gone → away' }", "{ template = '{id} →' }"])
+@pytest.mark.parametrize("characters", ["latin1", "ascii", "utf8mb3"])
+def test_letters_that_a_column_of_mariadb_lacks_are_told_beforehand(
+    server_project: Project, mask: str, characters: str
+) -> None:
+    """Otherwise the night would fail; a character set that has the letter takes it."""
+    if server_project.dialect != "mysql":
+        return
+    server_project.sql(
+        "create table people (id integer primary key, closed_at datetime null,"
+        f" name varchar(40) character set {characters})"
+    )
+    server_project.policy(RULE + f"name = {mask}\n")
+    outcome = server_project.run("check")
+    told = f'"name": holds {characters}, which has no "→"' in outcome.err + outcome.out
+    assert (outcome.code, told) == ((0, False) if characters == "utf8mb3" else (2, True))
+
+
 def test_the_time_of_change_and_dates_that_are_none_stay(server_project: Project) -> None:
     """MariaDB sets no ON UPDATE column anew, and a zero date in the row does not stop it."""
     if server_project.dialect != "mysql":
