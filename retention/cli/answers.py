@@ -1,7 +1,5 @@
 """explain: one row's whole story. Nothing here writes to a database."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +69,7 @@ def explain(
 
 def _story(
     context: Context, database: str | None, table: str, key: tuple[str, ...], as_of: datetime
-) -> Story:
+) -> "Story":
     from retention.answers.explain import explain as tell
     from retention.answers.explain import explain_lake_row
     from retention.cli.forecasts import opened
@@ -88,8 +86,8 @@ def _story(
 
 
 def _asked(
-    context: Context, books: Books, table: str, key: tuple[str, ...], as_of: datetime
-) -> Asked:
+    context: Context, books: "Books", table: str, key: tuple[str, ...], as_of: datetime
+) -> "Asked":
     from retention.answers.row_rules import Asked
     from retention.answers.row_story import NextRun
     from retention.scheduler.due import next_due
@@ -120,7 +118,7 @@ def _database(context: Context, name: str | None) -> str:
     return chosen
 
 
-def _books(context: Context) -> Books:
+def _books(context: Context) -> "Books":
     from retention.answers.explain import Books
     from retention.scheduler.nightly import key_folder, ledger_of
 

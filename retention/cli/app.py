@@ -1,8 +1,5 @@
 """`retention`: the commands, and the one place where an error becomes an exit code."""
 
-from __future__ import annotations
-
-import gc
 import io
 import sys
 
@@ -58,9 +55,6 @@ def _root(
 
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit code."""
-    # modules and rows are no cycles: looking for some at every 700th object costs a tenth of the start,
-    # and once while it starts costs a twentieth
-    gc.set_threshold(150_000, 20, 50)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # a terminal without UTF-8 must not end a night

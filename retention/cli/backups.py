@@ -1,7 +1,5 @@
 """backups: copies of what is gone."""
 
-from __future__ import annotations
-
 import typer
 
 from retention.cli import copies, reapplying

@@ -1,7 +1,5 @@
 """check: is the policy right. Nothing here writes to a database."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """backups list, backups check: copies of the databases, and what a restore would bring back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +33,7 @@ def register(app: typer.Typer) -> None:
 class Books:
     """The ledger, and the ids of each database by its name in the policy."""
 
-    ledger: Ledger
+    ledger: "Ledger"
     ids: dict[str, frozenset[str]]
 
 
@@ -97,7 +95,7 @@ def check(
         console.data(check_text(body, context.policy.timezone))
 
 
-def _wanted(context: Context, books: Books, wanted: str) -> tuple[BackupCopy, frozenset[str]]:
+def _wanted(context: Context, books: Books, wanted: str) -> "tuple[BackupCopy, frozenset[str]]":
     """The copy a person means: a file that is there, else one that a set lists."""
     path = Path(wanted)
     if path.is_file():
@@ -124,7 +122,7 @@ def _wanted(context: Context, books: Books, wanted: str) -> tuple[BackupCopy, fr
     )
 
 
-def _file(context: Context, path: Path) -> BackupCopy:
+def _file(context: Context, path: Path) -> "BackupCopy":
     from datetime import timedelta
 
     from retention.backups.contents import content_of

@@ -1,7 +1,5 @@
 """coverage: is everything that looks personal in a rule? Nothing here writes to a database."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -81,8 +79,8 @@ def coverage(
 
 
 def _surveys(
-    context: Context, asked: Asked, jobs: int
-) -> tuple[list[Survey], list[str], list[int]]:
+    context: Context, asked: "Asked", jobs: int
+) -> "tuple[list[Survey], list[str], list[int]]":
     """Every database of the policy; the faults of the policy in all of them are told at once."""
     from retention.answers.coverage import as_families
     from retention.scheduler.looking import each_look
@@ -106,7 +104,7 @@ def _surveys(
     return as_families(surveys), notes, codes
 
 
-def _looks(context: Context, asked: Asked) -> list[Look[Survey]]:
+def _looks(context: Context, asked: "Asked") -> "list[Look[Survey]]":
     """At every database, then at every lake table."""
     from retention.scheduler.request import of_one
 
@@ -120,21 +118,21 @@ def _looks(context: Context, asked: Asked) -> list[Look[Survey]]:
     return looks
 
 
-def _survey(context: Context, asked: Asked, name: str) -> Survey:
+def _survey(context: Context, asked: "Asked", name: str) -> "Survey":
     from retention.answers.coverage import survey
 
     with opened(context, name) as (database, connection):
         return survey(database, connection, asked)
 
 
-def _lake_survey(folder: Path, asked: Asked, address: str) -> Survey:
+def _lake_survey(folder: Path, asked: "Asked", address: str) -> "Survey":
     from retention.answers.coverage import lake_survey
     from retention.lake.table import LakeTable
 
     return lake_survey(LakeTable(address, folder), asked)
 
 
-def _read(path: Path) -> frozenset[Finding]:
+def _read(path: Path) -> "frozenset[Finding]":
     from retention.answers.baseline import read_baseline
 
     try:
@@ -146,7 +144,7 @@ def _read(path: Path) -> frozenset[Finding]:
         ) from fault
 
 
-def _write(path: Path, known: frozenset[Finding]) -> None:
+def _write(path: Path, known: "frozenset[Finding]") -> None:
     from retention.answers.baseline import baseline_text
 
     try:

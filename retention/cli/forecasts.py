@@ -1,7 +1,5 @@
 """forecast, diff, promises, schema: questions about the policy. Nothing here writes anything."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -77,7 +75,7 @@ def forecast(
     _end(notes, codes, json)
 
 
-def _looks(context: Context, asked: Asked) -> Iterator[tuple[str, Callable[[], list[Outlook]]]]:
+def _looks(context: Context, asked: "Asked") -> "Iterator[tuple[str, Callable[[], list[Outlook]]]]":
     """Every place a forecast looks at, and how a note about it begins: databases, files, lakes."""
     from retention.answers.forecast_files import forecast_of_files
     from retention.planning.files import file_rules
@@ -93,14 +91,14 @@ def _looks(context: Context, asked: Asked) -> Iterator[tuple[str, Callable[[], l
         yield "", partial(_of_lake, context, asked, address)
 
 
-def _of_database(context: Context, asked: Asked, name: str) -> list[Outlook]:
+def _of_database(context: Context, asked: "Asked", name: str) -> "list[Outlook]":
     from retention.answers.forecast import forecast as forecast_of
 
     with opened(context, name) as (database, connection):
         return forecast_of(database, connection, asked)
 
 
-def _of_lake(context: Context, asked: Asked, address: str) -> list[Outlook]:
+def _of_lake(context: Context, asked: "Asked", address: str) -> "list[Outlook]":
     from retention.answers.forecast_lake import forecast_of_lake
     from retention.lake.table import LakeTable
 
@@ -163,7 +161,7 @@ def _both(old: Path, new: Path) -> tuple[Context, Context]:
     return before, require_listed(after)
 
 
-def _compared(old: Context, new: Context, as_of: datetime) -> tuple[Compared, list[str]]:
+def _compared(old: Context, new: Context, as_of: datetime) -> "tuple[Compared, list[str]]":
     """The rows of all databases of the new policy, and of the lake tables of both.
 
     Raises UsageError with the faults of both files.
@@ -185,9 +183,9 @@ def _compared(old: Context, new: Context, as_of: datetime) -> tuple[Compared, li
 
 def _compare_lakes(
     new: Context,
-    files: tuple[File, File],
+    files: "tuple[File, File]",
     as_of: datetime,
-    rows: Compared,
+    rows: "Compared",
     errors: list[PolicyError],
 ) -> Iterator[str]:
     """The same for the lake tables, where the new policy would find them; what is not counted."""
@@ -216,8 +214,8 @@ def _compare_lakes(
 
 
 def _plans(
-    files: tuple[File, File], plan: Callable[[File], Plan], errors: list[PolicyError]
-) -> list[Plan]:
+    files: "tuple[File, File]", plan: "Callable[[File], Plan]", errors: list[PolicyError]
+) -> "list[Plan]":
     """The plans of both files; the faults of each are added to `errors`."""
     found = []
     for file in files:
@@ -236,7 +234,7 @@ def _refused(errors: list[PolicyError]) -> None:
 
 
 @contextmanager
-def opened(context: Context, name: str) -> Iterator[tuple[Database, Connection]]:
+def opened(context: Context, name: str) -> "Iterator[tuple[Database, Connection]]":
     """One database of the policy, for reading only."""
     from retention.connections import engine_for
     from retention.databases.database import Database
@@ -272,7 +270,7 @@ def _end(notes: list[str], codes: list[int], json: bool) -> None:
         raise typer.Exit(gravest(codes))
 
 
-def screen() -> Screen:
+def screen() -> "Screen":
     """The terminal as it is: plain ASCII for NO_COLOR, TERM=dumb and whatever is not UTF-8."""
     from retention.answers.charts import Screen
 

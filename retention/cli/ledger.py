@@ -1,7 +1,5 @@
 """ledger: is the proof whole?"""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """marker: the word that a backup tool carries along."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """plan: the dry run. Nothing here writes to a database."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,7 +66,7 @@ def plan(
 
 
 def _print_estimate(
-    context: Context, request: Request, bodies: list[dict[str, Any]], notes: list[str], json: bool
+    context: Context, request: "Request", bodies: list[dict[str, Any]], notes: list[str], json: bool
 ) -> None:
     from retention.cli.estimate_text import estimate_text
     from retention.reports.estimated import estimate_object
@@ -81,7 +79,7 @@ def _print_estimate(
 
 
 def _print(
-    context: Context, request: Request, bodies: list[dict[str, Any]], notes: list[str], json: bool
+    context: Context, request: "Request", bodies: list[dict[str, Any]], notes: list[str], json: bool
 ) -> None:
     from retention.cli.shown import plan_text
     from retention.reports.report import plan_object
@@ -104,7 +102,7 @@ def _taken(bodies: list[dict[str, Any]]) -> dict[str, int]:
     return found
 
 
-def _end(context: Context, found: list[Previewed], notes: list[str]) -> None:
+def _end(context: Context, found: "list[Previewed]", notes: list[str]) -> None:
     from retention.reports.many import alike
 
     for note in alike(notes, context.policy.families):

@@ -1,7 +1,5 @@
 """backups reapply: a restore does not bring anyone back."""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Iterator, Sequence
@@ -89,7 +87,7 @@ def _chosen(context: Context, name: str | None) -> str:
 
 
 @contextmanager
-def _listing(path: Path | None) -> Iterator[Listed | None]:
+def _listing(path: Path | None) -> "Iterator[Listed | None]":
     """A CSV file that only its owner may read, where one was asked for; never an existing one."""
     if path is None:
         yield None

@@ -1,7 +1,5 @@
 """restriction: rows that are there and may not be processed."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,7 +71,7 @@ def list_(
     _show_list(entries, requests, json)
 
 
-def _show_list(entries: list[Restricted], requests: list[Hold], json: bool) -> None:
+def _show_list(entries: "list[Restricted]", requests: "list[Hold]", json: bool) -> None:
     counts: dict[tuple[str, str, bool], list[str]] = {}
     for entry in entries:
         counts.setdefault((entry.table, entry.rule, entry.at_request), []).append(entry.since)

@@ -1,7 +1,5 @@
 """retire: leave is taken of a database that is gone for good."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """schedule: when each rule runs, and how to have it run. Nothing here writes to a database."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path

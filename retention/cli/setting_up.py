@@ -1,7 +1,5 @@
 """demo, init, enroll: the first five minutes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """statutes: what the built-in catalogue knows, searched. It reads no policy and no database."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,6 +51,6 @@ def statutes(
         )
 
 
-def _unknown_country(country: str, every: dict[str, Statute]) -> str:
+def _unknown_country(country: str, every: "dict[str, Statute]") -> str:
     known = sorted({statute.jurisdiction for statute in every.values()})
     return f'the catalogue has no statutes of "{country}"; it has {", ".join(known)}'

@@ -1,7 +1,5 @@
 """hold, event: what people say of single rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -186,7 +184,9 @@ def record(
 
 
 @contextmanager
-def connected(context: Context, name: str | None) -> Iterator[tuple[Database, Connection, Ledger]]:
+def connected(
+    context: Context, name: str | None
+) -> "Iterator[tuple[Database, Connection, Ledger]]":
     from retention.connections import engine_for
     from retention.databases.database import Database
     from retention.scheduler.nightly import ledger_of
@@ -204,7 +204,9 @@ def connected(context: Context, name: str | None) -> Iterator[tuple[Database, Co
         yield found, connection, ledger_of(context.policy, context.folder)
 
 
-def _holds(context: Context, found: Database, connection: Connection, ledger: Ledger) -> list[Hold]:
+def _holds(
+    context: Context, found: "Database", connection: "Connection", ledger: "Ledger"
+) -> "list[Hold]":
     from retention.scheduler.nightly import key_folder
     from retention.subjects.holds import PREFIX, enrolled_id
 
@@ -213,7 +215,7 @@ def _holds(context: Context, found: Database, connection: Connection, ledger: Le
     return [hold for hold in known if hold.hold_id.startswith(PREFIX)]
 
 
-def _body(hold: Hold) -> dict[str, str | None]:
+def _body(hold: "Hold") -> dict[str, str | None]:
     return {
         "hold": hold.hold_id,
         "table": hold.table,

@@ -1,7 +1,5 @@
 """run, serve, report: the work, and what the ledger says of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,7 +164,7 @@ def _progress() -> Iterator[Any]:
             speed = bars.tasks[task].speed or 0
             bars.update(task, completed=done, rate=f"{speed:,.0f}/s")
 
-        def advanced(step: Step, done: int, due: int) -> None:
+        def advanced(step: "Step", done: int, due: int) -> None:
             moved(step.name, done, due)
 
         def finished(done: int, of: int) -> None:
@@ -181,7 +179,7 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     context = load(config)
 
-    def night(watch: Watch) -> int:
+    def night(watch: "Watch") -> int:
         from retention.scheduler.nightly import nightly
 
         fresh, unlisted = listed(load(config))

@@ -7,10 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import typer
+
+from retention.cli.app import app
 
 DRIVERS = {"psycopg", "pymysql"}
 DATABASE = DRIVERS | {"sqlalchemy", "sqlglot", "retention.databases", "retention.ledger.store"}
@@ -73,6 +77,26 @@ def test_the_help_of_every_command_imports_no_database(tmp_path: Path) -> None:
     unwanted = DATABASE | POLICY - {"pydantic"}
     assert not imported(EVERY_HELP, folder=tmp_path) & unwanted
     assert not imported(ONE, "--version", folder=tmp_path) & unwanted
+
+
+def every_command(group: typer.Typer) -> Iterator[Callable[..., object]]:
+    """The functions of the commands, those of groups below included."""
+    yield from (found.callback for found in group.registered_commands if found.callback)
+    for below in group.registered_groups:
+        assert below.typer_instance is not None
+        yield from every_command(below.typer_instance)
+
+
+def test_no_command_has_its_annotations_as_texts() -> None:
+    """Typer evaluates each of them at every start, of whatever command."""
+    commands = list(every_command(app))
+    assert len(commands) > 30
+    late = {
+        f"{command.__module__}.{command.__name__}"
+        for command in commands
+        if any(isinstance(found, str) for found in command.__annotations__.values())
+    }
+    assert not late
 
 
 def test_a_faulty_policy_is_told_without_a_database(tmp_path: Path) -> None:
