@@ -63,7 +63,7 @@ class Engine:
         return count
 
     def value(self, url: str, query: str) -> int:
-        """The single number of a query."""
+        """The first number of the single row that a query gives."""
         engine = sa.create_engine(url)
         with engine.connect() as connection:
             found = int(connection.exec_driver_sql(query).scalar_one())

@@ -26,6 +26,14 @@ def due(engine: Engine, row: str = "") -> str:
     return f"{row}at < {_LINES[engine.name]}"
 
 
+def outcomes(engine: Engine) -> str:
+    """The query for what is due, not due yet, without a date, and not to be read as one."""
+    unreadable = "datetime(at) IS NULL" if engine.name == "sqlite" else "at < '1990-01-01'"
+    conditions = (due(engine), "at IS NULL", f"at IS NOT NULL AND {unreadable}")
+    counts = (f"count(CASE WHEN {condition} THEN 1 END)" for condition in conditions)
+    return f"SELECT count(*), {', '.join(counts)} FROM events"
+
+
 def bare(engine: Engine, url: str, shape: Shape, *, anonymize: bool = False) -> float:
     """Seconds of the single statement; with children of one statement for each level."""
     wanted = [_bare(engine, shape, level) for level in reversed(range(shape.children + 1))]
