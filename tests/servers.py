@@ -65,13 +65,18 @@ def mariadb() -> Iterator[str]:
     owner = ["--user=mysql"] if os.geteuid() == 0 else []
     if owner:
         shutil.chown(folder, "mysql")
-    data, socket = folder / "data", folder / "s.sock"
+    data, socket, scratch = folder / "data", folder / "s.sock", folder / "tmp"
+    scratch.mkdir()
+    if owner:
+        shutil.chown(scratch, "mysql")
+    # a server that starts clears its folder for temporary files, those of other servers included
+    places = [f"--datadir={data}", f"--tmpdir={scratch}"]
     subprocess.run(
         [
             "mariadb-install-db",
             *owner,
             "--no-defaults",
-            f"--datadir={data}",
+            *places,
             "--auth-root-authentication-method=normal",
         ],
         check=True,
@@ -83,7 +88,7 @@ def mariadb() -> Iterator[str]:
             "mariadbd",
             "--no-defaults",
             *owner,
-            f"--datadir={data}",
+            *places,
             f"--socket={socket}",
             "--skip-networking",
             f"--pid-file={folder / 'pid'}",
