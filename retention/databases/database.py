@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import InvalidRequestError
 
 from retention.connections import sqlite_file
 from retention.databases.dialects.dialect import Dialect
@@ -22,6 +23,7 @@ from retention.databases.faults import CONNECTING, database_faults
 from retention.databases.mask_trials import refused_masks, truncated_columns
 from retention.databases.reading import may_write, reading, writes
 from retention.databases.reflection import gaps, reflect, sample, without_place
+from retention.databases.versions import require_supported, unknown_server
 from retention.errors import Busy, SchemaError, UsageError
 from retention.planning.clocks import TYPED
 from retention.planning.paths import PathFault, resolve
@@ -88,9 +90,8 @@ class Database:
             raise UsageError(
                 f"{self.name}: there is no SQLite database at {file}; nothing was done"
             )
-        with database_faults(CONNECTING, self.name):
-            connection = self.engine.connect()
-        with closing(connection):
+        with closing(self._connection()) as connection:
+            self._require_supported()
             with database_faults("setting up the connection", self.name):
                 for statement in _SETTINGS[self.dialect.name]:
                     connection.exec_driver_sql(statement)
@@ -99,6 +100,23 @@ class Database:
                 connection.commit()
             may_write(connection, writes=not read_only)
             yield connection
+
+    def _connection(self) -> sa.Connection:
+        with database_faults(CONNECTING, self.name):
+            try:
+                return self.engine.connect()
+            except (AssertionError, InvalidRequestError) as fault:
+                # so SQLAlchemy says that a server calls itself something else
+                raise unknown_server(self.name) from fault
+
+    def _require_supported(self) -> None:
+        found = self.engine.dialect
+        require_supported(
+            self.name,
+            found.name,
+            tuple(part for part in found.server_version_info or () if isinstance(part, int)),
+            is_mariadb=getattr(found, "is_mariadb", False),
+        )
 
     def schema(self, connection: sa.Connection, policy: Policy | None = None) -> Schema:
         """What stands in the database, with samples of the columns that the policy's clocks read."""

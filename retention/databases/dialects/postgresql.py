@@ -16,7 +16,7 @@ _NO_TIME = "'\\x8000000000000000'::bytea"
 
 
 class PostgreSQL(PostgreSQLMasks):
-    """PostgreSQL 12 or later."""
+    """PostgreSQL 14 or later (scans by ranges of TIDs)."""
 
     name = "postgresql"
     data_modifying_ctes = True
