@@ -43,6 +43,9 @@ demo: $(VENV)/installed
 	@echo "  retention schedule               lines for cron and systemd"
 	@echo "  retention report                 every run; retention ledger verify"
 
+# commands start by the hundred in tests: each is to find its modules compiled
+test faults years: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(VENV)/tested
 	$(BIN)/python -m pytest -q -n 2 --dist load -m "not faults and not years"
 
