@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -195,15 +196,26 @@ def _references(
             own = "" if schema == default or schema is None else f"{schema}."
             # the inspector leaves out the schema of a parent on the search path
             foreign = "" if other in (None, default) else f"{other}."
+            # PostgreSQL may name the columns: SET NULL (author)
+            action, _, cut = _on_delete(connection, dialect, name, key).partition(" (")
+            columns = tuple(key["constrained_columns"])
             yield Reference(
                 own + name,
-                tuple(key["constrained_columns"]),
+                columns,
                 foreign + str(key["referred_table"]),
                 tuple(key["referred_columns"]),
-                _on_delete(connection, dialect, name, key),
+                action.upper(),
                 True,
                 str(key.get("name") or ""),
+                cut=_named_in(cut, columns),
             )
+
+
+def _named_in(listed: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that a list of the catalogue names, quoted where they have to be."""
+    names = re.findall(r'"(?:[^"]|"")*"|[^\s,()"]+', listed)
+    plain = {name[1:-1].replace('""', '"') if name.startswith('"') else name for name in names}
+    return tuple(name for name in columns if name in plain)
 
 
 def _on_delete(connection: sa.Connection, dialect: str, table: str, key: Any) -> str:
@@ -216,8 +228,8 @@ def _on_delete(connection: sa.Connection, dialect: str, table: str, key: Any) ->
         own = (str(key["referred_table"]).lower(), str(key["constrained_columns"][0]).lower())
         for parent, column, action in keys:
             if (parent.lower(), column.lower()) == own:
-                return str(action).upper()
-    return str(key.get("options", {}).get("ondelete") or "NO ACTION").upper()
+                return str(action)
+    return str(key.get("options", {}).get("ondelete") or "NO ACTION")
 
 
 def under_its_collation(

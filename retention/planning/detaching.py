@@ -12,7 +12,7 @@ _NUMBERS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)
 def detach_faults(schema: Schema, reference: Reference) -> Iterator[str]:
     """Why rows cannot be detached along `reference`, as sentences for `check`."""
     table = schema.tables[reference.table]
-    columns = [table.columns[name] for name in reference.columns]
+    columns = [table.columns[name] for name in reference.cut_columns]
     if reference.detach_to is None:
         if not all(column.nullable for column in columns):
             yield (

@@ -177,6 +177,7 @@ class Reference:
     `partial`: the database declares it on some partitions of `table` only. `pairing` (one for each
     column, or none) and `by` say what else it takes to refer. `shared`: several parent rows may have
     the key, and a row goes with the last of them. `detach_to`: what detaching writes, None: NULL.
+    `cut`: the columns it is written to where the database names some of them (ON DELETE SET NULL).
     """
 
     table: str
@@ -192,6 +193,12 @@ class Reference:
     by: Discriminator | None = None
     shared: bool = False
     detach_to: str | int | None = None
+    cut: tuple[str, ...] = ()
+
+    @property
+    def cut_columns(self) -> tuple[str, ...]:
+        """The columns that change in a row that is detached."""
+        return self.cut or self.columns
 
     @property
     def referring_columns(self) -> tuple[str, ...]:

@@ -236,6 +236,34 @@ def test_a_row_that_comes_to_stay_at_the_last_moment_stays(project: Project) -> 
     assert whole_and_not(project, before) == both(project) - {"visits_2022"}
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        (),
+        (
+            "CREATE TABLE archive (LIKE visits) PARTITION BY RANGE (seen_on)",
+            "ALTER TABLE archive ATTACH PARTITION visits_2022"
+            " FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')",
+        ),
+        ("DROP TABLE visits_2022",),
+    ],
+    ids=["detached", "attached elsewhere", "dropped"],
+)
+def test_a_part_that_is_taken_from_the_table_meanwhile_is_left_alone(
+    postgresql: Project, then: tuple[str, ...]
+) -> None:
+    """Under its lock it is asked again whether it belongs to the table of the rule."""
+    visits(postgresql)
+    planned = due_of(postgresql)
+    with paused_night(postgresql, points.BEGUN) as run:
+        postgresql.sql("ALTER TABLE visits DETACH PARTITION visits_2022", *then)
+    assert run.end().code == 0
+    assert set(counts(postgresql)) == {2025}
+    if "DROP" not in "".join(then):
+        assert postgresql.value("SELECT count(*) FROM visits_2022") == ROWS
+    assert story_of(postgresql).counts()["visits"] == planned - ROWS
+
+
 @pytest.mark.parametrize("point", points.ALL)
 def test_killed_at_a_point(postgresql: Project, point: str) -> None:
     """A part is there with all its rows or gone with all of them, as marker and ledger say."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
 import sqlalchemy as sa
 from project import Project
 
@@ -337,3 +339,36 @@ def test_keys_that_cannot_be_compared_are_a_fault(project: Project) -> None:
         outcome = project.run("check")
         assert outcome.code == 2
         assert said in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("then", ['"*" = "as declared"', '"posts.tenant,author" = "detach"'])
+def test_set_null_of_one_column_leaves_the_others(
+    postgresql_server: str, tmp_path: Path, then: str
+) -> None:
+    """ON DELETE SET NULL (author): the post stays with its tenant."""
+    with servers.fresh_database(postgresql_server) as url:
+        project = Project(tmp_path, url)
+        project.sql(
+            "CREATE TABLE people (tenant integer, id integer, closed date, PRIMARY KEY (tenant, id))",
+            'CREATE TABLE posts (id integer PRIMARY KEY, tenant integer NOT NULL, "author" integer,'
+            " FOREIGN KEY (tenant, author) REFERENCES people (tenant, id)"
+            " ON DELETE SET NULL (author))",
+            "INSERT INTO people VALUES (1, 1, '2020-01-01'), (1, 2, '2026-05-05')",
+            "INSERT INTO posts VALUES (1, 1, 1), (2, 1, 2)",
+        )
+        project.policy(
+            f"""
+[rules.people]
+table = "people"
+start = "closed"
+delete_after = "1 year"
+[references]
+{then}
+"""
+        )
+        project.enroll()
+        found = project.night("2026-06-01")
+        assert project.rows("SELECT * FROM posts ORDER BY id") == [(1, 1, None), (2, 1, 2)]
+        assert project.value("SELECT count(*) FROM people") == 1
+        (cut,) = found["people delete"]["also"]
+        assert (cut["table"], cut["action"], cut["done"]) == ("posts", "detach", 1)

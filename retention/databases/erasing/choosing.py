@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.alone import reads_others
 from retention.databases.erasing.aside_partitions import AsideEraser
 from retention.databases.erasing.bounded_pieces import BoundedPieceEraser
 from retention.databases.erasing.erase import DirectEraser, Eraser
@@ -72,7 +73,7 @@ def _reads_itself_alone(plan: Plan, dialect: Dialect, step: Step) -> bool:
     """TRUE where one statement over the rows themselves is all that a batch needs."""
     if _is_written_blindly(plan, dialect, step) or plan.gone_with(step).circles:
         return False
-    return step.action is not Action.RESTRICT and not reads_other_rows(plan, step)
+    return step.action is not Action.RESTRICT and not reads_other_rows(plan, dialect, step)
 
 
 def _is_written_blindly(plan: Plan, dialect: Dialect, step: Step) -> bool:
@@ -81,8 +82,14 @@ def _is_written_blindly(plan: Plan, dialect: Dialect, step: Step) -> bool:
     return nameless or step.action is Action.REMEMBER
 
 
-def reads_other_rows(plan: Plan, step: Step) -> bool:
+def reads_other_rows(plan: Plan, dialect: Dialect, step: Step) -> bool:
     """TRUE where the step's decision, or its effect, involves rows of other tables."""
+    return _is_tied_to_others(plan, step) or (
+        dialect.locks_rows and reads_others(plan, dialect, step)
+    )
+
+
+def _is_tied_to_others(plan: Plan, step: Step) -> bool:
     if any(mask.hops for mask in step.masks) or step.removals:
         return True
     if plan.files_gone(step) or plan.files_masked(step):

@@ -21,7 +21,7 @@ def detached_values(
     """What an UPDATE sets: each column of a reference that is cut (`hits`), the others as they are."""
     values: dict[str, sa.ColumnElement[Any]] = {}
     for index, reference in enumerate(references):
-        for name in reference.columns:
+        for name in reference.cut_columns:
             old = values.get(name, row.c[name])
             values[name] = sa.case((hits.c[f"cut_{index}"], detached(reference)), else_=old)
     return values

@@ -1,7 +1,7 @@
 """PostgreSQL: lock, then decide and take everything in one data-modifying statement.
 
-Two statements, because the second sees what was committed while the first waited for its locks: a
-child row inserted meanwhile is seen, and either goes counted or keeps its parent.
+First the locks, because the next statement sees what was committed while they were waited for: a
+child row inserted or changed meanwhile is seen, and either goes counted or keeps its parent.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.alone import reads_others
+from retention.databases.erasing.batch_locks import BatchLocks
 from retention.databases.erasing.cte_answer import Answer, Part, Query
 from retention.databases.erasing.cte_files import FilePart, files_masked, files_of
 from retention.databases.erasing.cte_rows import detached_values, goes_with, under
-from retention.databases.erasing.last_users import locks_on_used, unused_deletions
+from retention.databases.erasing.last_users import unused_deletions
 from retention.databases.erasing.locking import lock_tables
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
 from retention.databases.erasing.system_columns import (
@@ -48,6 +50,7 @@ class CteEraser:
         self.table = plan.schema.tables[step.table]
         self.predicates = Predicates(plan, dialect)
         self.units = None if step.unit is None else UnitSets(plan, dialect, step)
+        self.locks = BatchLocks(plan, step, reads_others=reads_others(plan, dialect, step))
         self._is_doomed = self.units.doomed if self.units else partial(self.predicates.doomed, step)
 
     def prepare(self, connection: sa.Connection) -> None:
@@ -63,10 +66,10 @@ class CteEraser:
             window, most = self.units, None
         if not connection.execute(self.lock(window)).scalar_one():
             return Taken()
+        self._lock_others(connection, window)
         while self.units is not None and not self.units.settled(connection, locked_by_us):
             connection.execute(self.lock(window))
-        for query in locks_on_used(self.plan, self.step, window):
-            connection.execute(query)
+            self._lock_others(connection, window)
         rows = connection.execute(self.statement(window, most)).fetchall()
         return self._read(rows)
 
@@ -82,6 +85,10 @@ class CteEraser:
             .subquery("locked")
         )
         return sa.select(sa.func.count()).select_from(locked)
+
+    def _lock_others(self, connection: sa.Connection, window: Window) -> None:
+        for query in (*self.locks.on_companions(window), *self.locks.on_used(window)):
+            connection.execute(query)
 
     def statement(self, window: Window, most: int | None) -> Query:
         """Decides the doomed rows once, and takes them and what goes with them."""

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
+from retention.databases.erasing.alone import reads_more
 from retention.databases.erasing.deleting import delete_at_once, deletion
 from retention.databases.erasing.erase_sets import SetEraser
 from retention.databases.erasing.locking import lock_tables
@@ -58,6 +59,7 @@ class PieceEraser(SetEraser):
         self.deletes = step.action is Action.DELETE
         if self.deletes:
             self.predicates = OwnStops(plan, dialect)
+            self.locks_others &= reads_more(OwnStops(plan.unheld(), dialect), step)
 
     def take(self, connection: sa.Connection, window: Window, most: int | None) -> Taken:
         if self.dialect.data_modifying_ctes:
@@ -148,7 +150,7 @@ class PieceEraser(SetEraser):
         parents = sa.select(doomed).where(_found_in(doomed, turn)).subquery()
 
         def stays(other: Row) -> Truth:
-            return sa.not_(self._set_down(reference.parent, other))
+            return sa.not_(self.sets.has(reference.parent, other))
 
         return goes_along(self.plan.schema, reference, row, parents, stays)
 
@@ -182,7 +184,7 @@ class PieceEraser(SetEraser):
         kept = any_of(*(stop for _, _, stop in stops))
         identity = self.plan.schema.tables[name].identity
         found = sa.select(*(row.c[column] for column in identity))
-        found = found.where(self._set_down(name, row), kept)
+        found = found.where(self.sets.has(name, row), kept)
         return fill(connection, self._kept(STOPPED, name), identity, found)
 
     def _add_above(
@@ -216,7 +218,7 @@ class PieceEraser(SetEraser):
     def _due(self, connection: sa.Connection) -> int:
         """How many of the rows that go are due themselves; the others of their table go along."""
         row = row_of(self.table)
-        due = self._set_down(self.step.table, row), self.predicates.doomed(self.step, row)
+        due = self.sets.has(self.step.table, row), self.predicates.doomed(self.step, row)
         query: sa.Select[Any] = sa.select(sa.func.count()).select_from(row).where(*due)
         return int(connection.execute(query).scalar_one())
 
@@ -232,12 +234,18 @@ class PieceEraser(SetEraser):
             free = self.predicates.may_go(reference.table, row)
             owned = joined_to_any(reference, row, self._temporary(reference.parent))
             children = sa.select(*(row.c[column] for column in columns)).where(
-                owned, free, sa.not_(self._set_down(reference.table, row))
+                owned, free, sa.not_(self.sets.has(reference.table, row))
             )
             if self.locks_rows:
                 children = children.with_for_update()
             fill(connection, self._temporary(reference.table), columns, children)
         self._follow(connection)
+
+    def _lock_companions(self, connection: sa.Connection) -> None:
+        if self.deletes:
+            self._follow(connection)
+        else:
+            self._set_down_children(connection)
 
     def _delete(self, connection: sa.Connection, taken: Taken) -> None:
         sets = {name: self._temporary(name) for name in self.plan.taken_tables(self.step)}

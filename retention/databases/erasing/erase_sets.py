@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.alone import decided_alone, is_held, unheld_at_once
+from retention.databases.erasing.alone import (
+    decided_alone,
+    is_held,
+    reads_others,
+    unheld_at_once,
+)
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.file_sets import note_files
-from retention.databases.erasing.joining import JoinedDelete, at_address, joined_along, same_key
+from retention.databases.erasing.joining import JoinedDelete, same_key
 from retention.databases.erasing.leaves import Leaves, children, leaves_of, sole_reference
+from retention.databases.erasing.locking import lock_rows
 from retention.databases.erasing.making import fill, make_temporary
 from retention.databases.erasing.mask_sets import MaskSets
 from retention.databases.erasing.noting import keys_read
 from retention.databases.erasing.parting import part
 from retention.databases.erasing.restricting import entries_for, into, moved_columns, values_of
+from retention.databases.erasing.set_down import SetDown
 from retention.databases.erasing.unit_sets import UnitSets
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.erasing.windows import Window
@@ -29,18 +36,15 @@ from retention.databases.sql import (
     any_of,
     detached,
     is_true,
-    joined,
     joined_to_any,
     row_of,
 )
-from retention.databases.statements.last_parents import goes_along
 from retention.databases.statements.mask_sql import kept_columns
 from retention.databases.statements.predicates import Predicates
 from retention.databases.statements.unused import within
 from retention.databases.taking import Taken, set_columns
-from retention.planning.paths import Hop
 from retention.planning.plan import Action, Plan, Step
-from retention.planning.schema import Reference, Table
+from retention.planning.schema import Reference
 
 LOCKED = "retention_locked"
 
@@ -48,8 +52,8 @@ LOCKED = "retention_locked"
 class SetEraser:
     """Keys of doomed rows go into temporary tables once; everything is taken by those.
 
-    On MariaDB the candidates are locked first, and decided again in a new statement; once is enough
-    where the decision reads nothing but the row, which is locked.
+    On MariaDB the candidates and what goes with them are locked first, and decided again in a new
+    statement; once is enough where the decision reads nothing but the row, which is locked.
     """
 
     in_levels = True
@@ -63,15 +67,17 @@ class SetEraser:
         self.table = plan.schema.tables[step.table]
         self.predicates = Predicates(plan, dialect)
         self.locks_rows = dialect.locks_rows
-        self.members = self._members(leaves_of(plan, dialect, step) if self.in_levels else ())
-        sets = {
+        self.locks_others = self.locks_rows and reads_others(plan, dialect, step)
+        has_leaves = self.in_levels and not self.locks_others
+        self.members = self._members(leaves_of(plan, dialect, step) if has_leaves else ())
+        self.sets = SetDown(plan, dialect, step, self._temporary)
+        taken = {
             name: self._temporary(name) for name in plan.taken_tables(step) if name in self.members
         }
-        self.leaves = Leaves(plan, dialect, step, sets, keys=keys)
-        self.unused = UnusedSets(plan, dialect, step, sets, self._set_down)
+        self.leaves = Leaves(plan, dialect, step, taken, keys=keys)
+        self.unused = UnusedSets(plan, dialect, step, taken, self.sets.has)
         self.units = None if step.unit is None else UnitSets(plan, dialect, step)
-        self._joins = dialect.joins_to_update
-        self._by_joins = self._joins and self.in_levels
+        self._by_joins = dialect.joins_to_update and self.in_levels
         unheld = decided_alone if self._by_joins else unheld_at_once
         self.unheld = unheld(plan, dialect, step)
         doomed = self._temporary(step.table)
@@ -124,13 +130,16 @@ class SetEraser:
         return taken
 
     def _clear(self, connection: sa.Connection) -> None:
-        for name, temporary in self._sets():
+        self._empty(connection, self._sets())
+        self.unused.clear(connection)
+
+    def _empty(self, connection: sa.Connection, sets: Iterable[tuple[str, str]]) -> None:
+        for name, temporary in sets:
             if self._by_joins:
                 # a new table costs MariaDB less than to delete the rows of the old one
                 self._make(connection, name, temporary)
             else:
                 connection.execute(sa.delete(self._temporary(name)))
-        self.unused.clear(connection)
 
     def _temporary(self, name: str) -> sa.TableClause:
         table = self.table if name == LOCKED else self.plan.schema.tables[name]
@@ -161,9 +170,11 @@ class SetEraser:
             locked = self._temporary(LOCKED)
             if not self._lock_rows(connection, due):
                 return 0
+            self._lock_others(connection)
             while self.units is not None and not self.units.settled(connection, self._locked):
                 connection.execute(sa.delete(locked))
                 self._lock_rows(connection, due)
+                self._lock_others(connection)
             same = sa.and_(*(row.c[name] == locked.c[name] for name in self.table.key))
             due = (
                 sa.select(*(row.c[name] for name in columns))
@@ -181,6 +192,23 @@ class SetEraser:
     def _lock_rows(self, connection: sa.Connection, due: sa.Select[Any]) -> int:
         locked = self._temporary(LOCKED)
         return fill(connection, locked, set_columns(self.plan, self.table), due.with_for_update())
+
+    def _lock_others(self, connection: sa.Connection) -> None:
+        """Lock what would go with the rows that are locked, or change with them, level by level."""
+        if not self.locks_others:
+            return
+        columns, locked = set_columns(self.plan, self.table), self._temporary(LOCKED)
+        candidates = sa.select(*(locked.c[name] for name in columns))
+        fill(connection, self._temporary(self.step.table), columns, candidates)
+        self._lock_companions(connection)
+        for reference in self.plan.gone_with(self.step).detached:
+            row = row_of(self.plan.schema.tables[reference.table])
+            lock_rows(connection, row, self.sets.loses_parent(row, reference))
+        self.masks.lock(connection)
+        self._empty(connection, self.members.items())
+
+    def _lock_companions(self, connection: sa.Connection) -> None:
+        self._set_down_children(connection)
 
     def _locked(self, row: Row) -> Truth:
         return within(row, self.table.key, self._temporary(LOCKED), self.table.key)
@@ -202,7 +230,7 @@ class SetEraser:
 
     def _along(self, row: Row, name: str, references: Sequence[Reference]) -> Truth:
         """The row goes with one of its parents, or with an owner that is masked."""
-        goes = [self._goes(row, reference) for reference in references]
+        goes = [self.sets.goes_along(row, reference) for reference in references]
         goes += [
             sa.and_(
                 joined_to_any(found, row, self._temporary(found.parent)),
@@ -213,58 +241,19 @@ class SetEraser:
         ]
         return any_of(*goes)
 
-    def _goes(self, row: Row, reference: Reference) -> Truth:
-        def stays(other: Row) -> Truth:
-            return sa.not_(self._set_down(reference.parent, other))
-
-        parents = self._temporary(reference.parent)
-        table = self.plan.schema.tables[reference.table]
-        if self._by_address(table, reference.columns) and not reference.shared:
-            return at_address(table, row, parents, lambda other: joined(reference, other, parents))
-        return goes_along(self.plan.schema, reference, row, parents, stays, in_one=True)
-
     def _detach(self, connection: sa.Connection, taken: Taken) -> None:
         for reference in self.plan.gone_with(self.step).detached:
             table = self.plan.schema.tables[reference.table]
             row = row_of(table)
-            condition = self._loses_parent(row, reference)
+            condition = self.sets.loses_parent(row, reference)
             goes = self.unused.leaving.goes(reference.table, row)
             if goes is not None:
                 condition = sa.and_(condition, sa.not_(goes))
             values = kept_columns(table, row)
-            values |= {name: detached(reference) for name in reference.columns}
+            values |= {name: detached(reference) for name in reference.cut_columns}
             count = changed(connection, sa.update(row).where(condition).values(values))
             if count:
                 taken.detached[table.name] = taken.detached.get(table.name, 0) + count
-
-    def _loses_parent(self, row: Row, reference: Reference) -> Truth:
-        """As `_goes`, for an UPDATE."""
-        parents = self._temporary(reference.parent)
-        way = (Hop(reference, down=True),)
-        along = joined_along(self.plan, row, way, parents) if self._joins else None
-        return self._goes(row, reference) if along is None else along
-
-    def _set_down(self, name: str, row: Row) -> Truth:
-        """The row's key is in its temporary table; an IN, so that the key's index serves it.
-
-        A row that nothing tells from others is known by the parents it goes with.
-        """
-        key = self.plan.schema.tables[name].identity
-        if not key:
-            along = self.plan.gone_with(self.step).taken[name]
-            return is_true(any_of(*(self._goes(row, reference) for reference in along)))
-        doomed, table = self._temporary(name), self.plan.schema.tables[name]
-        if self._by_address(table, key):
-            return at_address(table, row, doomed, lambda other: same_key(key, other, doomed))
-        keys = sa.select(*(doomed.c[column] for column in key))
-        if len(key) == 1:
-            return row.c[key[0]].in_(keys)
-        return sa.tuple_(*(row.c[column] for column in key)).in_(keys)
-
-    def _by_address(self, table: Table, columns: Sequence[str]) -> bool:
-        """TRUE where of several columns an IN would seek the first alone by their index."""
-        seeks = self.dialect.seeks_keys_by_address and len(columns) > 1
-        return seeks and table.row_address is not None
 
     def _note_keys(self, connection: sa.Connection, taken: Taken) -> None:
         for name in self.members if self.keys else ():
@@ -282,7 +271,7 @@ class SetEraser:
             if name not in self.members:
                 self.leaves.take(connection, name, taken)
                 continue
-            part(connection, self.plan, name, partial(self._set_down, name))
+            part(connection, self.plan, name, partial(self.sets.has, name))
             count = changed(connection, self._deletion(name))
             if count:
                 taken.erased[name] = count
@@ -294,7 +283,7 @@ class SetEraser:
             return sa.delete(row).where(self._in_hand(row))
         if self.locks_rows and table.key:
             return JoinedDelete(row, doomed, same_key(table.key, row, doomed))
-        return sa.delete(row).where(self._set_down(name, row))
+        return sa.delete(row).where(self.sets.has(name, row))
 
     def _restrict(self, connection: sa.Connection, taken: Taken) -> None:
         step, row = self.step, row_of(self.table)
@@ -312,7 +301,7 @@ class SetEraser:
         taken.restricted[step.table] = count
 
     def _is_doomed(self, row: Row) -> Truth:
-        return self._set_down(self.step.table, row)
+        return self.sets.has(self.step.table, row)
 
     def _in_hand(self, row: Row) -> Truth:
         """As `_is_doomed`, bounded: MariaDB goes over all rows of an UPDATE whose keys an IN seeks."""

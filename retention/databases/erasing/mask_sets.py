@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from retention.databases.erasing.changing import changed
 from retention.databases.erasing.cte_rows import under
 from retention.databases.erasing.joining import joined_along
+from retention.databases.erasing.locking import lock_rows
 from retention.databases.erasing.noting import note_keys
 from retention.databases.erasing.unused_sets import UnusedSets
 from retention.databases.sql import Row, Truth, row_of
@@ -48,6 +48,13 @@ class MaskSets:
         self._mask(connection, taken)
         self._mask_unused(connection, taken)
 
+    def lock(self, connection: sa.Connection) -> None:
+        """Lock the rows below the batch's rows that are masked with them."""
+        for group in self.step.mask_groups:
+            if not group.up and group.ways != ((),):
+                row = row_of(self.plan.schema.tables[group.table])
+                lock_rows(connection, row, self._reached(connection, group, row))
+
     def _mask(self, connection: sa.Connection, taken: Taken) -> None:
         for group in reversed(self.step.mask_groups):
             table = self.plan.schema.tables[group.table]
@@ -78,16 +85,12 @@ class MaskSets:
             table = self.plan.schema.tables[use.table]
             row = row_of(table)
             if self.dialect.locks_rows:
-                self._lock(connection, row, self.unused.leaving.loses_user(use, row))
+                lock_rows(connection, row, self.unused.leaving.loses_user(use, row))
             left = self.unused.leaving.left_anonymous(use, row, self.step.rule)
             condition = sa.and_(left, self.predicates.any_to_mask(masks, row))
             if self.keys and table.key:
                 note_keys(connection, self.plan, self.dialect, (row, table), condition, taken)
             self._update(connection, row, condition, masks, taken)
-
-    def _lock(self, connection: sa.Connection, row: Row, condition: Truth) -> None:
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(row)
-        connection.execute(query.where(condition).with_for_update()).fetchall()
 
     def _reached(self, connection: sa.Connection, group: MaskGroup, row: Row) -> Truth:
         """The doomed rows lead to the row; one that may be shared is locked, and not used else."""
@@ -95,7 +98,7 @@ class MaskSets:
             freed = self.predicates.freed(self.step, self._is_doomed)
             reached = freed.reached(group, row, self._is_doomed)
             if self.dialect.locks_rows:
-                self._lock(connection, row, reached)
+                lock_rows(connection, row, reached)
             return sa.and_(reached, freed.only(group, row))
         (way,) = group.ways
         if not way:

@@ -36,7 +36,9 @@ def walk_of(connection: sa.Connection, plan: Plan, dialect: Dialect, step: Step,
         most = int(rows * INDEX_SHARE[plan.schema.dialect])
         table = row_of(plan.schema.tables[step.table])
         if connection.execute(found.most(table, most + 1)).scalar_one() <= most:
-            return Walk(_after_partitions(plan, step, f"index on {found.column}"), by_clock=True)
+            return Walk(
+                _after_partitions(plan, dialect, step, f"index on {found.column}"), by_clock=True
+            )
     return Walk(_described(plan, dialect, step))
 
 
@@ -91,11 +93,11 @@ def _described(plan: Plan, dialect: Dialect, step: Step) -> str:
         return found.row_address
     if not found.key:
         usual = "portions" if schema.dialect == "mysql" else "the whole table"
-        return _after_partitions(plan, step, usual)
+        return _after_partitions(plan, dialect, step, usual)
     early = "" if _early_parts(plan, dialect, step) is None else " of early partitions"
-    return _after_partitions(plan, step, f"key ({', '.join(found.key)}){early}")
+    return _after_partitions(plan, dialect, step, f"key ({', '.join(found.key)}){early}")
 
 
-def _after_partitions(plan: Plan, step: Step, walk: str) -> str:
-    whole = may_go_whole(plan, step) and not reads_other_rows(plan, step)
+def _after_partitions(plan: Plan, dialect: Dialect, step: Step, walk: str) -> str:
+    whole = may_go_whole(plan, step) and not reads_other_rows(plan, dialect, step)
     return f"whole partitions where they may go, then {walk}" if whole else walk

@@ -78,10 +78,8 @@ class PartitionEraser(PartEraser):
 
     def prepare(self, connection: sa.Connection) -> None:
         """Look for partitions of which every row is due; a look ends at the first that is not."""
-        whole = connection.dialect.identifier_preparer.format_table(self._part(None))
         with connection.begin():
-            leaves = connection.execute(_LEAVES, {"whole": whole}).all()
-            found = (WholePartition(schema, name) for schema, name in leaves)
+            found = self._leaves(connection)
             held = is_held(connection, self.plan, self.step)
             self.due = tuple(
                 part for part in found if connection.scalar(self._looks_due(part, held))
@@ -100,9 +98,14 @@ class PartitionEraser(PartEraser):
         return sa.select(sa.and_(rows.exists(), sa.not_(stays.exists())))
 
     def _take_whole(self, connection: sa.Connection, window: WholePartition) -> Taken:
-        """Nothing where somebody is at work in the partition, or a row is not due (any more)."""
+        """Nothing where somebody is at work in the partition, or a row is not due (any more).
+
+        Nor where it has been detached meanwhile: locked, it stays what it is.
+        """
         row = self._part(window)
         if not self._locked(connection, window, "SHARE ROW EXCLUSIVE"):
+            return Taken()
+        if window not in self._leaves(connection):
             return Taken()
         due = self._due(row, is_held(connection, self.plan, self.step))
         counts = sa.select(sa.func.count(), sa.func.count().filter(due)).select_from(row)
@@ -118,6 +121,12 @@ class PartitionEraser(PartEraser):
         connection.exec_driver_sql(f"TRUNCATE TABLE ONLY {self._named(connection, window)}")
         return taken
 
+    def _leaves(self, connection: sa.Connection) -> list[WholePartition]:
+        """The table's partitions that may go whole, as its catalogue has them now."""
+        whole = connection.dialect.identifier_preparer.format_table(self._part(None))
+        found = connection.execute(_LEAVES, {"whole": whole})
+        return [WholePartition(schema, name) for schema, name in found]
+
     def _locked(self, connection: sa.Connection, window: WholePartition, mode: str) -> bool:
         """FALSE where the lock is not to be had at once: then the rows go one batch after the other."""
         attempt = connection.begin_nested()
@@ -125,7 +134,7 @@ class PartitionEraser(PartEraser):
             connection.exec_driver_sql(
                 f"LOCK TABLE ONLY {self._named(connection, window)} IN {mode} MODE NOWAIT"
             )
-        except sa.exc.OperationalError:
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
             attempt.rollback()
             return False
         attempt.commit()

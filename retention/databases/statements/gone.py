@@ -252,7 +252,7 @@ class GoneSets:
         value: Expression = row.c[column]
         for position, step in enumerate(self.plan.steps[:index]):
             for reference in self.plan.gone_with(step).detached:
-                if reference.table == table and column in reference.columns:
+                if reference.table == table and column in reference.cut_columns:
                     cut = is_true(self.with_parents(position, reference, row))
                     value = sa.case((cut, detached(reference)), else_=value)
             for mask in (*step.masks, *step.above):
