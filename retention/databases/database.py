@@ -46,7 +46,13 @@ _SETTINGS = {
         "PRAGMA temp_store = MEMORY",
     ),
     "postgresql": (
+        # keys are stored as text, which has to be the same whatever an account or a shell sets
         "SET TIME ZONE 'UTC'",
+        "SET DateStyle = 'ISO, MDY'",
+        "SET IntervalStyle = 'postgres'",
+        "SET bytea_output = 'hex'",
+        "SET extra_float_digits = 1",
+        "SET standard_conforming_strings = on",
         "SET default_transaction_isolation = 'read committed'",
         "SET lock_timeout = '3s'",
         "SET synchronous_commit = on",
@@ -57,6 +63,9 @@ _SETTINGS = {
         "NO_ENGINE_SUBSTITUTION,SIMULTANEOUS_ASSIGNMENT'",
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET SESSION innodb_lock_wait_timeout = 3",
+        # each would make a statement read, change or commit something else than it says
+        "SET SESSION sql_select_limit = 18446744073709551615, sql_auto_is_null = 0,"
+        " sql_safe_updates = 0, foreign_key_checks = 1, completion_type = 'NO_CHAIN'",
         # MariaDB 10.11 keeps the answers of sub-queries by text without its case: 'ab' got that of 'AB'
         "SET SESSION optimizer_switch = 'subquery_cache=off'",
         # a tree may be deeper than MariaDB's 1000 rounds, after which it answers with what it has
@@ -97,6 +106,7 @@ class Database:
                     connection.exec_driver_sql(statement)
                 if read_only:
                     connection.exec_driver_sql(_READ_ONLY[self.dialect.name])
+                self._require_utf8(connection)
                 connection.commit()
             may_write(connection, writes=not read_only)
             yield connection
@@ -117,6 +127,15 @@ class Database:
             tuple(part for part in found.server_version_info or () if isinstance(part, int)),
             is_mariadb=getattr(found, "is_mariadb", False),
         )
+
+    def _require_utf8(self, connection: sa.Connection) -> None:
+        if self.dialect.name != "sqlite":
+            return
+        if connection.exec_driver_sql("PRAGMA encoding").scalar_one() != "UTF-8":
+            raise UsageError(
+                f"{self.name}: this SQLite file keeps its text in UTF-16, which is not supported; "
+                "nothing was done. `sqlite3 OLD .dump | sqlite3 NEW` writes it in UTF-8"
+            )
 
     def schema(self, connection: sa.Connection, policy: Policy | None = None) -> Schema:
         """What stands in the database, with samples of the columns that the policy's clocks read."""

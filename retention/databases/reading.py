@@ -1,4 +1,4 @@
-"""Transactions that change nothing: on SQLite others may write to the file meanwhile."""
+"""Transactions: those that change nothing, while others may write, and those that did not commit."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def reading(connection: sa.Connection) -> Iterator[None]:
             yield
     finally:
         may_write(connection, writes=before)
+
+
+def roll_back(connection: sa.Connection) -> None:
+    """End what a COMMIT that failed has left open: SQLAlchemy holds it for ended."""
+    if connection.closed or connection.invalidated:
+        return
+    try:
+        connection.connection.rollback()
+    except connection.dialect.loaded_dbapi.Error as fault:
+        raise sa.exc.DBAPIError(None, None, fault) from fault

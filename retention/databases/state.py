@@ -37,7 +37,7 @@ hold = sa.Table(
     sa.Index("retention_hold_row", "table_name", "row_key"),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
+    mysql_collate="utf8mb4_nopad_bin",
 )
 event = sa.Table(
     "retention_event",
@@ -50,7 +50,7 @@ event = sa.Table(
     sa.Index("retention_event_row", "table_name", "row_key", "name"),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
+    mysql_collate="utf8mb4_nopad_bin",
 )
 restriction = sa.Table(
     "retention_restriction",
@@ -63,7 +63,7 @@ restriction = sa.Table(
     sa.Column("lifted_at", sa.String(32)),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
+    mysql_collate="utf8mb4_nopad_bin",
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from retention.databases.keys import TakenKeys
 from retention.planning.owned_files import OwnedFile
-from retention.planning.plan import Plan
+from retention.planning.plan import Action, Plan, Step
 from retention.planning.schema import Table
 
 FileValues = tuple[str | None, ...]
@@ -39,6 +39,12 @@ class Taken:
         """Rows touched in all tables."""
         done = (self.erased, self.anonymized, self.restricted, self.remembered, self.detached)
         return sum(count for counts in done for count in counts.values())
+
+    def own_rows(self, step: Step) -> int:
+        """Rows of the step's own table that were dealt with, those that went along included."""
+        own = self.due.get(step.table, 0) or self.restricted.get(step.table, 0)
+        erased = self.erased.get(step.table, 0)
+        return max(own, erased) if step.action is Action.DELETE else own + erased
 
     def note_keys(self, table: str, keys: TakenKeys) -> None:
         """Keep the keys of rows of a table, beside those that are known."""

@@ -17,12 +17,12 @@ from retention.databases.state import tables_named
 from retention.databases.taking import Taken
 from retention.errors import DatabaseFailure, Interrupted
 from retention.execution.accounts import StepCount, StepResult
-from retention.execution.limits import Ruling, refused_rules, stayed, why_refused
+from retention.execution.limits import Ruling, grown, refused_rules, stayed, why_refused
 from retention.execution.pace import Pace
 from retention.ledger.keys import KeyFolder
 from retention.planning.plan import Action, Plan, Step
 from retention.protocol.aside_batch import run_aside_batch, sets_aside
-from retention.protocol.batch import Work, run_batch
+from retention.protocol.batch import PastLimit, Work, run_batch
 from retention.protocol.opening import Clock, Opened
 from retention.protocol.row_files import RowFiles
 
@@ -176,16 +176,19 @@ def _carry_out(
                 return
             begun = time.monotonic()
             remaining = None if most is None else most - _gone(result)
+            room = None if ruling.ceiling is None else ruling.ceiling - _gone(result)
             if sets_aside(eraser, window):
-                taken = run_aside_batch(opened, work, window)
+                taken = run_aside_batch(opened, work, window, room)
             else:
-                taken = run_batch(opened, work, window, remaining)
+                taken = run_batch(opened, work, window, remaining, room)
             _note(result, taken)
             if not isinstance(window, WholePartition):
                 pace.adapt(walker, time.monotonic() - begun, taken.seconds)
             watch.advanced(step, result.done, result.count.due)
             if most is not None and _gone(result) >= most:
                 return
+    except PastLimit:
+        result.refused = grown(step, result.count.leaving, _gone(result), ruling.broken)
     finally:
         result.seconds = time.monotonic() - started
     if result.too_large and ruling.piece is not None and step.limits.over_limit == "refuse":

@@ -14,12 +14,15 @@ from retention.planning.plan import Action, Step
 class Ruling:
     """What a limit says of one step: take everything, at most `most` rows, or nothing (`refused`).
 
-    `piece`: a row that would take more rows than this along stays, with all of them.
+    `piece`: a row that would take more rows than this along stays, with all of them. `ceiling`: how
+    many rows it may take if more are due by then than were counted, by the limit `broken`.
     """
 
     most: int | None = None
     refused: str = ""
     piece: int | None = None
+    ceiling: int | None = None
+    broken: str = ""
 
 
 def rule_on(count: StepCount, allowed: int | None) -> Ruling:
@@ -28,7 +31,9 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
     if count.step.action is Action.REMEMBER:
         return Ruling()
     piece = limits.rows_per_run if allowed is None else allowed
-    if count.due == 0 or (allowed is not None and _needed(count) <= allowed):
+    if allowed is not None and _needed(count) <= allowed:
+        return Ruling(piece=piece, ceiling=allowed, broken=_allowed(count, allowed))
+    if count.due == 0:
         return Ruling(piece=piece)
     ceilings = [(limits.rows_per_run, f"rows_per_run = {limits.rows_per_run}")]
     if count.rows > limits.share_min_rows:
@@ -38,18 +43,22 @@ def rule_on(count: StepCount, allowed: int | None) -> Ruling:
         )
     most, broken = min(ceilings)
     if allowed is not None:
-        most, broken = allowed, f"--allow {count.step.rule}={allowed}"
+        most, broken = allowed, _allowed(count, allowed)
     whole = _takes_everything(count)
     portion = limits.over_limit == "portion" and not whole and allowed is None
     if count.leaving <= most and not whole:
         if count.largest > piece and not portion:
             return Ruling(refused=_of_piece(count, ceilings[0][1] if allowed is None else broken))
-        return Ruling(piece=piece)
+        return Ruling(piece=piece, ceiling=most, broken=broken)
     if portion:
         return Ruling(most=most, piece=piece)
     if whole:
         return Ruling(refused=_sentence(count, 'whole_table = "refuse"', _WHOLE))
     return Ruling(refused=_sentence(count, broken, _PORTION))
+
+
+def _allowed(count: StepCount, allowed: int) -> str:
+    return f"--allow {count.step.rule}={allowed}"
 
 
 def _needed(count: StepCount) -> int:
@@ -122,6 +131,15 @@ def stayed(step: Step, rows: int, piece: int) -> str:
         f'of "{step.table}" {count}: with all that goes with it, it is more than {piece} rows, and a '
         f"limit allows no more in one transaction. The others were {_past(step.action)}. Allow it "
         f"once with `retention run --allow {step.rule}=COUNT`, or raise rows_per_run."
+    )
+
+
+def grown(step: Step, counted: int, taken: int, broken: str) -> str:
+    """What is said where more rows are due by now than a limit allows, though fewer were counted."""
+    stopped = f"It stopped after {taken}" if taken else f"Nothing was {_past(step.action)}"
+    return (
+        f'of "{step.table}" {counted} rows were due when rules.{step.rule} began; by now they are more '
+        f"than the limit, {broken}. {stopped}. If this is right, run again: the limit is asked anew."
     )
 
 

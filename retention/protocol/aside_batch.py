@@ -44,7 +44,7 @@ def sets_aside(eraser: Eraser, window: Window) -> bool:
     return isinstance(eraser, AsideEraser) and isinstance(window, WholePartition)
 
 
-def run_aside_batch(opened: Opened, work: Work, window: Window) -> Taken:
+def run_aside_batch(opened: Opened, work: Work, window: Window, room: int | None = None) -> Taken:
     """Take all rows of a partition, or none: then they go in batches.
 
     None where others are at work in the table, where a hold or a request lies on rows of it, where
@@ -66,7 +66,7 @@ def run_aside_batch(opened: Opened, work: Work, window: Window) -> Taken:
             _drop_unmade(opened, aside)
             return Taken()
         points.reached(points.MADE)
-        taken = _Batch(opened, work, work.eraser, aside, beside).set_aside()
+        taken = _Batch(opened, work, work.eraser, aside, beside, room).set_aside()
     if not taken.rows:
         _empty(opened, aside)
         return taken
@@ -87,6 +87,7 @@ class _Batch:
     eraser: AsideEraser
     aside: Aside
     beside: Connection
+    room: int | None
     intent_written: bool = False
 
     def set_aside(self) -> Taken:
@@ -122,7 +123,7 @@ class _Batch:
         """Decide and set aside; nothing where a row stays, or where MariaDB cannot exchange."""
         points.reached(points.LOCKED)
         rows = self.eraser.decided(self.beside, self.aside)
-        if not rows:
+        if not rows or (self.room is not None and rows > self.room):
             return Taken()
         try:
             with database_faults("setting a partition aside", self.opened.database.name):

@@ -12,9 +12,11 @@ from retention.databases.erasing.erase import Eraser
 from retention.databases.erasing.restricting import changed_columns
 from retention.databases.erasing.windows import Window
 from retention.databases.faults import ConnectionLost, database_faults
+from retention.databases.key_parts import joined_parts
+from retention.databases.reading import roll_back
 from retention.databases.state import Move, forget_rows, move_marker, read_marker, rename_rows
 from retention.databases.taking import Taken
-from retention.errors import Busy, DatabaseFailure, RetentionError
+from retention.errors import Busy, DatabaseFailure, Refused, RetentionError
 from retention.ledger.entry import Intent, Kind, month_of
 from retention.ledger.files import sealed_digest
 from retention.ledger.keys import KeyFolder
@@ -47,15 +49,22 @@ class Work:
     files: RowFiles | None = None
 
 
-def run_batch(opened: Opened, work: Work, window: Window, most: int | None) -> Taken:
+class PastLimit(Refused):
+    """More rows are due in the window than a limit leaves to take; they stay."""
+
+
+def run_batch(
+    opened: Opened, work: Work, window: Window, most: int | None, room: int | None = None
+) -> Taken:
     """Take the due rows of one window, in the ledger before they are gone.
 
     A deadlock, a serialization failure or a lock time-out tries the whole batch again, with jitter.
-    Raises DatabaseFailure after the last attempt, Busy where another runner moved the marker.
+    Raises DatabaseFailure after the last attempt, Busy where another runner moved the marker,
+    PastLimit where more rows of the step's own table would go than there is `room` for.
     """
     for attempt in range(ATTEMPTS):
         try:
-            return _attempt(opened, work, window, most)
+            return _attempt(opened, work, window, most, room)
         except DatabaseFailure as failure:
             if not failure.transient or attempt == ATTEMPTS - 1:
                 raise
@@ -63,7 +72,9 @@ def run_batch(opened: Opened, work: Work, window: Window, most: int | None) -> T
     raise AssertionError("unreachable")
 
 
-def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Taken:
+def _attempt(
+    opened: Opened, work: Work, window: Window, most: int | None, room: int | None
+) -> Taken:
     connection, ledger = opened.connection, opened.ledger
     sequence = opened.next_sequence
     intent_written = False
@@ -75,6 +86,8 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
             begun = time.monotonic()
             taken = work.eraser.take(connection, window, most)
             taken.seconds = time.monotonic() - begun
+            if room is not None and taken.own_rows(work.step) > room:
+                raise PastLimit(f"{work.step.name}: a limit allows {room} rows more")
             if work.forget:
                 forget(opened, work.step, taken)
             points.reached(points.TAKEN)
@@ -101,6 +114,9 @@ def _attempt(opened: Opened, work: Work, window: Window, most: int | None) -> Ta
         # whether the COMMIT took place is for the marker to say, at the start of the next run
         raise
     except RetentionError:
+        # SQLite leaves a transaction open whose COMMIT a reader was in the way of
+        with database_faults("rolling back", opened.database.name):
+            roll_back(connection)
         if intent_written:
             ledger.close(sequence, opened.database_id, Kind.NOT_COMMITTED, work.now())
         raise
@@ -122,7 +138,7 @@ def forget(opened: Opened, step: Step, taken: Taken) -> None:
 
 
 def _key_texts(taken: Taken, table: str) -> list[str]:
-    return ["|".join(map(str, key)) for key in taken.keys.get(table, ())]
+    return [joined_parts(key) for key in taken.keys.get(table, ())]
 
 
 def check_marker(opened: Opened) -> None:

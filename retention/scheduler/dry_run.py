@@ -26,6 +26,7 @@ from retention.planning.plan import Floor, Plan
 from retention.policies.policy import Policy
 from retention.reports.copies import outlook_body
 from retention.scheduler.request import Request, known_ledger
+from retention.subjects.holds import require_held_tables
 
 _TOO_LONG = (
     "{}: counting took longer than a statement may there, and was stopped; nothing was changed. "
@@ -88,6 +89,7 @@ def _planned(request: Request, name: str) -> Iterator[tuple[Database, Connection
     database = Database(name, engine_for(request.policy.databases[name].url, name, request.folder))
     with database.connected(read_only=True) as connection:
         schema = database.schema(connection, request.policy)
+        require_held_tables(database, connection, schema)
         plan = make_plan(request.policy, name, schema, request.as_of, request.file)
         if request.rules:
             plan = plan.without(set(request.policy.rules) - request.rules)
@@ -115,6 +117,7 @@ def problems_of(policy: Policy, folder: Path, name: str, as_of: datetime) -> tup
     database = Database(name, engine_for(policy.databases[name].url, name, folder))
     with database.connected(read_only=True) as connection:
         schema = database.schema(connection, policy)
+        require_held_tables(database, connection, schema)
         plan, problems = plan_and_problems(policy, name, schema, as_of)
         if plan is None:
             return problems

@@ -24,7 +24,7 @@ from retention.scheduler.file_night import row_files
 from retention.scheduler.request import DatabaseNight, Request, key_folder
 from retention.scheduler.run_names import holder
 from retention.scheduler.written_down import write_down
-from retention.subjects.holds import bring_holds_together
+from retention.subjects.holds import bring_holds_together, require_held_tables
 from retention.subjects.restrictions import bring_requests_together
 
 
@@ -78,6 +78,7 @@ def working_on(request: Request, ledger: Ledger, name: str, run_id: str = "") ->
 
 def _plan(request: Request, opened: Opened, chosen: frozenset[str]) -> Plan:
     schema = opened.database.schema(opened.connection, request.policy)
+    require_held_tables(opened.database, opened.connection, schema)
     plan = make_plan(request.policy, opened.database.name, schema, request.as_of, request.file)
     return plan.without(set(request.policy.rules) - chosen)
 

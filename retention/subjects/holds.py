@@ -15,11 +15,12 @@ from retention.databases.state import (
     stored_holds,
 )
 from retention.databases.statements.row_keys import canonical_key
-from retention.errors import IntegrityError, UsageError
+from retention.errors import IntegrityError, SchemaError, UsageError
 from retention.ledger.holds import Hold
 from retention.ledger.keys import KeyFolder
 from retention.ledger.store import Ledger
 from retention.planning.paths import PathFault, known_table
+from retention.planning.schema import Schema
 from retention.protocol.opening import Clock, Opened
 
 PREFIX = "H-"
@@ -101,6 +102,21 @@ def bring_holds_together(opened: Opened, keys: KeyFolder) -> None:
             lost = known is None and released is None
             if lost or (known is not None and (known[2] is None) != (released is None)):
                 put_hold(connection, hold_id, table, key, placed, released)
+
+
+def require_held_tables(database: Database, connection: Connection, schema: Schema) -> None:
+    """SchemaError where a hold in force is on a table that is not there: renamed, its rows would go."""
+    if not schema.enrolled:
+        return
+    with database_faults("reading the holds", database.name), connection.begin():
+        stored = stored_holds(connection)
+    for hold_id, (table, _, released) in sorted(stored.items()):
+        if released is None and table not in schema.tables:
+            raise SchemaError(
+                f'{database.name}: the hold {hold_id} is on a row of "{table}", and there is no such '
+                "table; nothing was done. Place it anew where the row is now, and end this one with "
+                f"`retention hold release {hold_id}`"
+            )
 
 
 def enrolled_id(database: Database, connection: Connection, ledger: Ledger) -> str:

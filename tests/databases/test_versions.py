@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -79,3 +83,14 @@ def test_a_server_that_is_none_of_the_three_is_told_as_such(
     assert str(refused.value) == (
         f"shop: this server does not say that it is a PostgreSQL or MariaDB, {WANTED}"
     )
+
+
+def test_a_file_of_utf_16_is_not_opened(tmp_path: Path) -> None:
+    """Its texts have another length in bytes than those that times are told by."""
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA encoding = 'UTF-16'")
+        connection.execute("CREATE TABLE logs (at TEXT)")
+    database = Database("shop", sa.create_engine(f"sqlite:///{file}"))
+    with pytest.raises(UsageError, match="shop: this SQLite file keeps its text in UTF-16"):
+        database.connected().__enter__()

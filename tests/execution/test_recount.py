@@ -280,6 +280,34 @@ def test_rules_that_were_not_carried_out_whole_are_no_fault(shop: Project) -> No
     assert {step.skipped for step in recount_of(found).steps} == {"refused"}
 
 
+def test_a_tree_that_a_row_below_keeps_is_counted_as_stopped(project: Project) -> None:
+    """The row that keeps it is not due itself, so it is none of the stopped rows."""
+    project.sql(
+        "create table people (id integer primary key, boss integer, closed varchar(30),"
+        " seen varchar(30))",
+        f"insert into people values (1, null, '{OLD}', '{OLD}'), (2, 1, null, '{OLD}'),"
+        f" (3, 2, null, '2026-05-01'), (9, null, '{OLD}', '{OLD}')",
+    )
+    project.policy("""
+[rules.people]
+table = "people"
+start = "closed"
+delete_after = "1 year"
+[rules.law]
+table = "people"
+start = "seen"
+keep_at_least = "5 years"
+[references]
+"people.boss" = { to = "people.id", then = "delete" }
+""")
+    project.enroll()
+    found = night(project)
+    assert project.rows("select id from people order by id") == [(1,), (2,), (3,)]
+    assert (found.exit_code, findings(found)) == (0, set())
+    (step,) = recount_of(found).steps
+    assert (step.stopped, step.freed) == (1, 0)
+
+
 def test_a_row_that_the_run_itself_freed_goes_the_next_night(project: Project) -> None:
     """A row blocked by a row that leaves in the same step is due afterwards, and no fault."""
     project.sql(

@@ -146,3 +146,27 @@ def test_a_text_column_of_postgresql_holds_no_document(server_project: Project) 
     masks = 'plain = { json = { "$.a" = "null" } }'
     if server_project.dialect == "postgresql":
         assert "only json and jsonb hold a document" in told(server_project, masks)
+
+
+def test_a_column_that_others_refer_to_cannot_be_masked(project: Project) -> None:
+    """Declared or not: the rows that refer would change along, or refer to nothing."""
+    people(project)
+    project.sql(
+        "create table letters (id integer primary key, mail varchar(60), login varchar(40))"
+    )
+    fault = '"letters.mail" refers to it: its rows would change with it, or refer to nothing'
+    refers = '[references]\n"letters.mail" = { to = "people.mail", then = "leave" }\n'
+    assert fault in told(project, 'mail = { template = "gone-{id}" }\n' + refers)
+
+
+def test_a_column_that_others_refer_to_by_a_declared_key_cannot_be_masked(
+    server_project: Project,
+) -> None:
+    """ON UPDATE CASCADE would change rows that nobody counts, held ones among them."""
+    people(server_project)
+    server_project.sql(
+        "create table letters (id integer primary key, mail varchar(60),"
+        " foreign key (mail) references people (mail) on update cascade)"
+    )
+    fault = '"letters.mail" refers to it: its rows would change with it, or refer to nothing'
+    assert fault in told(server_project, 'mail = { template = "gone-{id}" }\n')

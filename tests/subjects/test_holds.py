@@ -105,3 +105,24 @@ def test_a_hold_on_a_row_that_is_not_there_is_refused(project: Project) -> None:
         assert outcome.code == 2, words
         assert "Traceback" not in outcome.err
     assert project.run("hold", "list").out == ""
+
+
+def test_a_table_that_was_renamed_loses_none_of_its_holds(project: Project) -> None:
+    """Nothing is done until each hold is placed anew; the message says how."""
+    people(project)
+    hold = project.run("hold", "add", "notes", "10", "--reason", "claim").out.strip()
+    project.sql("alter table notes rename to remarks")
+    project.policy(
+        RULES.replace('"notes.', '"remarks.').replace('table = "notes"', 'table = "remarks"')
+    )
+    for command in ("check", "plan", "run"):
+        outcome = project.run(command)
+        assert outcome.code == 2, outcome.out + outcome.err
+        told = " ".join((outcome.out + outcome.err).split())
+        assert f'the hold {hold} is on a row of "notes", and there is no such table' in told
+    assert project.value("select count(*) from remarks where body in ('a', 'b')") == 2
+    placed = project.run("hold", "add", "remarks", "10", "--reason", "claim")
+    assert placed.code == 0, placed.err
+    assert project.run("hold", "release", hold).code == 0
+    assert project.night("2026-06-01")["people delete"]["held"] == 1
+    assert project.rows("select id from people") == [(1,)]

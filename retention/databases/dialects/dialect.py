@@ -8,6 +8,7 @@ from functools import reduce
 import sqlalchemy as sa
 
 from retention.databases.dialects.wall_times import OFFSETS, iso_text, wall_time
+from retention.databases.key_parts import NO_PART
 from retention.databases.sql import Expression, Row, Truth, bind, is_true
 from retention.planning.clocks import ClockForm
 from retention.planning.schema import Column, ColumnKind, Table
@@ -245,12 +246,17 @@ class Dialect:
 
 
 def key_text(dialect: Dialect, table: Table, row: Row) -> Expression:
-    """The row's key as text, parts joined by `|`, as holds and events name it."""
-    first, *others = (dialect.key_part(row.c[name], table.columns[name]) for name in table.key)
-    parts: list[Expression] = [first]
-    for other in others:
-        parts += [bind("|"), other]
-    return dialect.concatenated(parts) if others else first
+    """The row's key as text, as holds and events name it: several parts as in `key_parts`."""
+    parts = [dialect.key_part(row.c[name], table.columns[name]) for name in table.key]
+    if len(parts) == 1:
+        return parts[0]
+    joined: list[Expression] = []
+    for part in parts:
+        marked = sa.func.replace(
+            sa.func.replace(part, bind("~"), bind("~~")), bind("|"), bind("~|")
+        )
+        joined += [bind("|"), sa.func.coalesce(marked, bind(NO_PART))]
+    return dialect.concatenated(joined[1:])
 
 
 NUMBER_KINDS = (ColumnKind.INTEGER, ColumnKind.DECIMAL, ColumnKind.FLOAT)

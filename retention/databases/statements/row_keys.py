@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect, key_text
+from retention.databases.key_parts import parted
 from retention.databases.keys import Key
 from retention.databases.sql import bind, row_of
 from retention.errors import UsageError
@@ -79,7 +80,7 @@ def guard_at(
     connection: sa.Connection, dialect: Dialect, table: Table, row_key: str, guard: str | None
 ) -> str | None:
     """The guard of the row that holds and events name so, '' without one; None: no such row."""
-    parts = row_key.split("|") if len(table.key) > 1 else [row_key]
+    parts = parted(row_key, len(table.key))
     try:
         found, named = canonical_row(connection, dialect, table, parts, guard)
     except UsageError:

@@ -118,7 +118,8 @@ class Judge:
         """
         found = self._kept_itself(table, keys, step)
         parents = parents_below(self.plan, self.rows, table, keys - found)
-        return found | kept_by_rows_below(parents, self._kept_below, table)
+        # what keeps rows may be a row of the same table that is not one of these
+        return found | (kept_by_rows_below(parents, self._kept_below, table) & keys)
 
     def _kept_below(self, table: str, keys: Keys) -> Keys:
         """The rows that may not go with others: something keeps them, or a rule of their own does."""

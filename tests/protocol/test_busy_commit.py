@@ -1,0 +1,65 @@
+"""A reader keeps SQLite from committing: the batch is rolled back, and tried again."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from harness import Setting, paused_night, story_of
+from project import Project
+
+from retention.protocol import points
+
+RULES = """
+[rules.logs]
+table = "logs"
+start = "at"
+delete_after = "1 year"
+[rules.other]
+table = "other"
+start = "at"
+delete_after = "1 year"
+"""
+ROWS = 60
+
+
+@pytest.fixture
+def lite(tmp_path: Path) -> Project:
+    """Two tables in one file with a rollback journal, whose readers keep writers from committing."""
+    (tmp_path / "data.db").touch()
+    project = Project(tmp_path, f"sqlite:///{tmp_path / 'data.db'}")
+    for name in ("logs", "other"):
+        project.sql(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, at TEXT)")
+        rows = ", ".join(f"({key}, '2020-01-01 00:00:00')" for key in range(ROWS))
+        project.sql(f"INSERT INTO {name} VALUES {rows}")
+    project.policy(RULES)
+    project.enroll()
+    return project
+
+
+def test_a_commit_that_a_reader_was_in_the_way_of_is_tried_again(lite: Project) -> None:
+    """The reader leaves after the first attempt has failed; both rules do all their work."""
+    path = lite.folder / "data.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as reader:
+        with paused_night(lite, points.MARKED, setting=Setting(hasty=True)) as run:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM logs").fetchone() == (ROWS,)
+
+        def leave() -> None:
+            time.sleep(0.5)
+            reader.rollback()
+
+        leaving = threading.Thread(target=leave)
+        leaving.start()
+        outcome = run.end()
+        leaving.join()
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert lite.value("SELECT count(*) FROM logs") == lite.value("SELECT count(*) FROM other") == 0
+    story = story_of(lite)
+    assert story.counts() == {"logs": ROWS, "other": ROWS}
+    assert story.refuted
+    assert not story.open
