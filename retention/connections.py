@@ -20,7 +20,7 @@ _DRIVERS = {
     "postgresql": ("postgresql+psycopg", "psycopg", "postgresql"),
     "postgres": ("postgresql+psycopg", "psycopg", "postgresql"),
     "mysql": ("mysql+pymysql", "pymysql", "mariadb"),
-    "mariadb": ("mariadb+pymysql", "pymysql", "mariadb"),
+    "mariadb": ("mysql+pymysql", "pymysql", "mariadb"),
 }
 
 
@@ -70,7 +70,9 @@ def engine_for(url: str, name: str, folder: Path) -> sa.Engine:
             f'{name}: "{backend}" is no database this program speaks; '
             "write sqlite, postgresql or mariadb"
         )
-    driver, module, extra = _DRIVERS.get(parsed.drivername, (parsed.drivername, "", backend))
+    # one name for both ways to write it, which statements ask for
+    named = parsed.drivername.replace("mariadb", "mysql", 1)
+    driver, module, extra = _DRIVERS.get(parsed.drivername, (named, "", backend))
     try:
         return sa.create_engine(
             parsed.set(drivername=driver),

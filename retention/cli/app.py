@@ -1,6 +1,7 @@
 """`retention`: the commands, and the one place where an error becomes an exit code."""
 
 import io
+import os
 import sys
 
 import typer
@@ -55,18 +56,27 @@ def _root(
 
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit code."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # a terminal without UTF-8 must not end a night
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except RetentionError as error:
         console.message(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as fault:
+        # what is left of the output goes nowhere, or it would fail once more at the very end
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        console.message(f"The output could not be written ({os.strerror(fault.errno or 0)}).")
+        sys.exit(74)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ JobsOption = Annotated[
 ]
 DEFAULT_CONFIG = Path("policies.toml")
 _TOLD = 12
+_FIRST, _LAST = 1900, 9000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ def instant(text: str | None, policy: Policy, *, future: bool) -> datetime:
     if text is None:
         return present
     moment = _parsed(text, policy)
+    if not _FIRST <= moment.year <= _LAST:
+        raise UsageError(f"--at {text} lies too far away; write a year from {_FIRST} to {_LAST}")
     if moment > present and not future:
         raise UsageError(
             f"--at {text} lies in the future; nothing was done. "
@@ -137,7 +140,10 @@ def _parsed(text: str, policy: Policy) -> datetime:
             f'--at "{text}" is no instant; write 2026-11-22 or 2026-11-22T02:30:00+01:00'
         ) from None
     aware = found if found.tzinfo else found.replace(tzinfo=policy.timezone)
-    return aware.astimezone(UTC).replace(microsecond=0)
+    try:
+        return aware.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        return found.replace(tzinfo=UTC, microsecond=0)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -82,7 +82,10 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
     names = [*body["errors"], *(rule["database"] for rule in body["rules"])]
     for said in alike([*errors, *body["notes"]], {family_of(name) for name in names}):
         lines += [*wrapped(said, ""), ""]
-    if not body["rules"] and not body["errors"]:
+    if body.get("finished", True) is None:
+        lines += [line for said in _unfinished(body) for line in wrapped(said, "")]
+        lines.append("")
+    elif not body["rules"] and not body["errors"]:
         lines += ["no rule was due", ""]
     lines += _recounted(body["recount"])
     lines += copies_lines(body["copies"], zone)
@@ -90,6 +93,20 @@ def run_text(body: Body, zone: ZoneInfo) -> str:
         lines += [*wrapped(f"reapply of {again['database']}", ""), *reapplied_lines(again), ""]
     lines.append(f"ledger head {body['ledger_head']}")
     return "\n".join(lines)
+
+
+def _unfinished(body: Body) -> Iterator[str]:
+    """What a run that has not ended has committed so far, as the ledger has it."""
+    yield f"this run has not ended: {body['state']}"
+    for found in body["committed"]:
+        counts = ", ".join(
+            f"{found[word]:,} {word}"
+            for word in ("erased", "anonymized", "restricted", "detached")
+            if found[word]
+        )
+        yield f"{found['rule']}: {counts} in {found['table']}, committed"
+    if not body["committed"]:
+        yield "nothing was committed"
 
 
 def _of_many(body: Body) -> list[str]:

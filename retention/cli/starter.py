@@ -38,7 +38,16 @@ _HIDDEN_URL = """\
 # The URL came with a password, which does not belong into a file:
 # put the whole URL into the environment variable DATABASE_URL.
 url = "${DATABASE_URL}\""""
-_HARMLESS = {"host", "port", "unix_socket", "charset", "sslmode", "sslrootcert", "application_name"}
+_HARMLESS = {
+    "host",
+    "port",
+    "unix_socket",
+    "charset",
+    "sslmode",
+    "sslrootcert",
+    "ssl_disabled",
+    "application_name",
+}
 _CLOCKS = (
     r"clos|ended|end_|cancel|terminat|withdr|unsubscri|deleted|archived|avslutt|avslut|beend|kapan",
     r"complet|finish|resolved|settled|deliver|shipped|paid",

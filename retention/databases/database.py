@@ -53,6 +53,8 @@ _SETTINGS = {
         "SET bytea_output = 'hex'",
         "SET extra_float_digits = 1",
         "SET standard_conforming_strings = on",
+        # to compile a decision may take seconds, to ask it of a few rows does not
+        "SET jit = off",
         "SET default_transaction_isolation = 'read committed'",
         "SET lock_timeout = '3s'",
         "SET synchronous_commit = on",

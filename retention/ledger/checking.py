@@ -27,6 +27,8 @@ from retention.ledger.entry import (
 from retention.ledger.transactions import is_damage, reading
 
 _PAGE = 200
+_HELD = 8
+"""Entries whose tokens are read at a time: each may have some megabytes."""
 _MOST_MONTHS = 100_000
 _BEFORE_ALL = -(2**63)
 _SQLITE_TYPES: dict[type, str] = {int: "integer", str: "text", bytes: "blob"}
@@ -113,8 +115,10 @@ class _Check:
         after = _BEFORE_ALL
         while rows := queries.page(self.connection, after, _PAGE):
             after = rows[-1].number
-            tokens = queries.tokens_of(self.connection, rows[0].number, after)
-            for row in rows:
+            for index, row in enumerate(rows):
+                if index % _HELD == 0:
+                    some = rows[index : index + _HELD]
+                    tokens = queries.tokens_of(self.connection, some[0].number, some[-1].number)
                 entry = self._read(row)
                 if len(self.faults) < MOST_FAULTS:
                     self._check_columns(row, entry)

@@ -18,7 +18,8 @@ def no_ledger() -> NoLedger:
     """The error that says so, and what to do."""
     return NoLedger(
         "There is no ledger there; nothing was done. `retention enroll` creates it. If there was "
-        "one, bring its newest copy back instead."
+        "one, bring its newest copy back instead; one that is lost for good is left by "
+        "`retention ledger rejoin`."
     )
 
 

@@ -163,21 +163,19 @@ def token_counts(connection: sa.Connection) -> list[tuple[str, str, int, int]]:
     """(month, database, rows that tokens name, sealed documents) over all that is kept."""
     kept, entry = tables.token.c, tables.entry.c
     month = sa.func.substr(entry.at, 1, 7)
-    query = (
-        sa.select(
-            month,
-            entry.database_id,
-            kept.width,
-            sa.func.count(),
-            sa.func.sum(sa.func.length(kept.tokens)),
-        )
-        .join_from(tables.token, tables.entry, kept.entry_number == entry.number)
-        .group_by(month, entry.database_id, kept.width)
+    # added up here: to group them, SQLite would hold all that they are lengths of
+    query = sa.select(month, entry.database_id, kept.width, sa.func.length(kept.tokens)).join_from(
+        tables.token, tables.entry, kept.entry_number == entry.number
     )
+    found: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for when, name, width, size in connection.execute(query):
+        place = (str(when), str(name), int(width))
+        count, total = found.get(place, (0, 0))
+        found[place] = (count + 1, total + int(size))
     # a blob begins with the block that proves its key
     return [
-        (str(month), str(name), int(size) // width - count if width else 0, 0 if width else count)
-        for month, name, width, count, size in connection.execute(query)
+        (when, name, total // width - count if width else 0, 0 if width else count)
+        for (when, name, width), (count, total) in sorted(found.items())
     ]
 
 

@@ -29,7 +29,7 @@ from retention.ledger.transactions import (
     writing,
 )
 
-_PAGE = 500
+_PAGE = 100
 _UNDONE = "nothing is known to be written; no batch may commit"
 
 TokenBlobs = Mapping[str, tuple[int, bytes]]

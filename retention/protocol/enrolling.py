@@ -6,6 +6,7 @@ import uuid
 
 from retention.databases.database import Connection, Database
 from retention.databases.faults import database_faults
+from retention.databases.marker_repairs import other_markers
 from retention.databases.state import (
     MarkerRow,
     create_tables,
@@ -25,7 +26,8 @@ from retention.protocol.opening import Clock, known_id, known_place, require_pla
 def enroll(database: Database, connection: Connection, ledger: Ledger, now: Clock) -> str:
     """Make our tables and the first marker; says what was done.
 
-    Raises IntegrityError where the ledger knows the database but its marker is gone.
+    Raises IntegrityError where the ledger knows the database but its marker is gone, or where another
+    ledger has worked on it.
     """
     database.require_primary(connection)
     try:
@@ -40,6 +42,7 @@ def enroll(database: Database, connection: Connection, ledger: Ledger, now: Cloc
     identity = database.identity(connection)
     with database_faults("reading the marker", database.name), connection.begin():
         found = read_marker(connection, ledger.ledger_id)
+        others = [] if found else other_markers(connection, ledger.ledger_id)
     if found is not None:
         require_place(database, connection, ledger, found, None)
         return f"{database.name} was enrolled before; nothing was changed"
@@ -49,6 +52,12 @@ def enroll(database: Database, connection: Connection, ledger: Ledger, now: Cloc
             "made before enrolment, or is another database. Nothing was done. "
             f"`retention backups reapply {database.name}` if it was restored, "
             f"`retention enroll {database.name} --clone` if it is another one."
+        )
+    if any(other.sequence and other.identity == identity for other in others):
+        raise IntegrityError(
+            f"{database.name} was worked on under another ledger, whose holds and proofs this one does "
+            f"not have. Nothing was done. Bring that ledger back, or, if it is lost for good, "
+            f"`retention ledger rejoin {database.name} --by NAME` goes on here and writes down the gap."
         )
     return _first(database, connection, ledger, identity, now)
 

@@ -106,6 +106,7 @@ def _view(body: Body, zone: ZoneInfo) -> dict[str, Any]:
         "run": body["run"],
         "heading": _heading(body, totals, zone),
         "state": _state_sentence(body),
+        "ended": body["finished"] is not None,
         "totals": totals | {"left": sum(step["left"] for step in steps)},
         "steps": steps,
         "rules": [

@@ -65,7 +65,10 @@ def _in_turn(
 ) -> Iterator[DatabaseNight]:
     for name in names:
         if not request.watch.stopping():
-            yield one_database(request, ledger, run_id, name, chosen)
+            night = one_database(request, ledger, run_id, name, chosen)
+            # nobody asks for it afterwards, and there may be hundreds
+            night.plan = None
+            yield night
 
 
 def _side_by_side(
@@ -106,7 +109,7 @@ def _side_by_side(
 def carry_out(unit: Unit) -> DatabaseNight | None:
     """A unit, in a worker; None where the run was stopped before it began.
 
-    It comes back without the plan, which nobody asks for afterwards.
+    It comes back without the plan.
     """
     stopping = unit.request.watch.stopping
     if stopping():

@@ -81,3 +81,16 @@ def test_a_slow_first_batch_does_not_keep_the_next_ones_small() -> None:
     for row in (2e-5, 1e-6, 1e-6, 1e-6):
         pace.adapt(walker, walker.size * row, walker.size * row)
     assert walker.size == 2_000 * 2**4
+
+
+@given(st.floats(0.3, 5.0), st.floats(1e-6, 1e-4))
+def test_what_every_batch_costs_however_small_does_not_make_it_smaller(
+    scan: float, row: float
+) -> None:
+    """A scan in each batch is paid a few dozen times, not once for every sixteen rows."""
+    walker, pace, done, batches = Walker(), Pace(), 0, 0
+    while done < 1_000_000:
+        done, batches = done + walker.size, batches + 1
+        seconds = scan + walker.size * row
+        pace.adapt(walker, seconds, seconds)
+        assert batches < 1_000, (walker.size, done)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from harness import Setting, paused_night, story_of
+from harness import Fault, Setting, night, paused_night, story_of
 from project import Project
 
 from retention.protocol import points
@@ -63,3 +63,16 @@ def test_a_commit_that_a_reader_was_in_the_way_of_is_tried_again(lite: Project) 
     assert story.counts() == {"logs": ROWS, "other": ROWS}
     assert story.refuted
     assert not story.open
+
+
+def test_the_report_of_a_killed_run_tells_what_it_committed(lite: Project) -> None:
+    """It is no run in which nothing was due."""
+    assert night(lite, Fault(points.CLOSED)).end().code == -9
+    told = lite.run("report", "last").out
+    assert "this run has not ended: running, or killed" in told
+    gone = ROWS - lite.value("SELECT count(*) FROM logs")
+    assert f"logs: {gone} erased in logs, committed" in told
+    assert "no rule was due" not in told
+    page = lite.run("report", "last", "--html").out
+    assert "This run has not ended." in page
+    assert "No rule was due" not in page

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.system_columns import ADDRESS, PART, with_system_columns
+from retention.databases.erasing.system_columns import at_addresses, with_system_columns
 from retention.databases.sql import row_of
 from retention.databases.statements.file_names import as_values, names_in
 from retention.databases.statements.predicates import Predicates
@@ -35,9 +35,10 @@ def files_masked(
     """The same of the rows whose name for a file is masked, read as it was."""
     for owned in plan.files_masked(step):
         masks = [mask for mask in predicates.masks_at(step, ()) if mask.column == owned.column]
-        row = with_system_columns(row_of(plan.schema.tables[step.table]))
-        here = sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
-        among = sa.exists(sa.select(sa.literal_column("1")).select_from(doomed).where(here))
+        table = plan.schema.tables[step.table]
+        row = with_system_columns(row_of(table))
+        found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(doomed)
+        among = sa.exists(found.where(at_addresses(table, row, doomed)))
         where = sa.and_(among, predicates.any_to_mask(masks, row))
         yield owned, names_in(predicates.dialect, owned, row, where)
 

@@ -25,6 +25,7 @@ from retention.databases.erasing.system_columns import (
     ADDRESS,
     OURS,
     PART,
+    at_addresses,
     locked_by_us,
     with_system_columns,
 )
@@ -169,7 +170,7 @@ class CteEraser:
         row = with_system_columns(row_of(self.table))
         return (
             sa.delete(row)
-            .where(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
+            .where(at_addresses(self.table, row, doomed))
             .returning(*self._returned(self.table, row))
             .cte("gone_0")
         )
@@ -201,6 +202,7 @@ class CteEraser:
         updated = (
             sa.update(row)
             .where(row.c["ctid"] == hits.c[ADDRESS], row.c["tableoid"] == hits.c[PART])
+            .where(at_addresses(table, row, hits))
             .values(detached_values(row, references, hits))
             .returning(
                 *self._returned(table, row),
@@ -232,7 +234,7 @@ class CteEraser:
 
     def _restrictions(self, doomed: sa.CTE) -> Query:
         step, row = self.step, with_system_columns(row_of(self.table))
-        here = sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
+        here = at_addresses(self.table, row, doomed)
         if not step.moves and not values_of(step):
             noted = entries_for(self.plan, self.dialect, step, doomed).cte("noted")
             return self._answer([("restricted", step.table, self.table, doomed)]).add_cte(noted)
@@ -257,7 +259,7 @@ class CteEraser:
         (way,) = group.ways
         if way:
             return under(self.plan, row, way, doomed)
-        return sa.and_(row.c["ctid"] == doomed.c[ADDRESS], row.c["tableoid"] == doomed.c[PART])
+        return at_addresses(self.table, row, doomed)
 
     def _returned(self, table: Table, row: Row) -> list[sa.ColumnElement[Any]]:
         columns: list[sa.ColumnElement[Any]] = [

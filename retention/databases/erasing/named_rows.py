@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
-from retention.databases.erasing.windows import after_key
+from retention.databases.key_order import after
 from retention.databases.keys import Key, key_columns, keys_of, sought_columns
 from retention.databases.reading import reading
 from retention.databases.sql import Expression, Row, Truth, bind, bind_all, row_of
@@ -61,7 +61,7 @@ class RowReader:
     ) -> list[NamedRow]:
         """The next rows in the order of the key, from the start for None."""
         row = row_of(self.table)
-        beyond = sa.true() if low is None else after_key(row, self.table.sought_by, low)
+        beyond = sa.true() if low is None else after(row, self.table.sought_by, low)
         return self._read(connection, row, beyond, size)
 
     def _read(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from retention.databases.dialects.dialect import Dialect
 from retention.databases.formula import Formula
+from retention.databases.key_order import after, up_to
 from retention.databases.keys import sought_columns
 from retention.databases.reading import reading
 from retention.databases.sql import Expression, Row, Truth, all_of, bind, row_of
@@ -35,13 +36,9 @@ class KeyWindow:
     def holds(self, row: Row) -> Truth:
         bounds: list[Truth] = []
         if self.low is not None:
-            bounds.append(after_key(row, self.columns, self.low))
+            bounds.append(after(row, self.columns, self.low))
         if self.high is not None:
-            bounds.append(
-                sa.not_(after_key(row, self.columns, self.high))
-                if len(self.columns) == 1
-                else _up_to(row, self.columns, self.high)
-            )
+            bounds.append(up_to(row, self.columns, self.high))
         return all_of(*bounds)
 
 
@@ -82,32 +79,6 @@ class PortionWindow:
 
     def holds(self, row: Row) -> Truth:
         return sa.true()
-
-
-def after_key(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
-    """Key order written out, so that every engine can serve it from the key's index."""
-    steps = []
-    for index, name in enumerate(columns):
-        equal = [
-            row.c[earlier] == bind(value)
-            for earlier, value in zip(columns[:index], key[:index], strict=True)
-        ]
-        steps.append(sa.and_(*equal, row.c[name] > bind(key[index])))
-    exact = sa.or_(*steps)
-    return exact if len(columns) == 1 else sa.and_(row.c[columns[0]] >= bind(key[0]), exact)
-
-
-def _up_to(row: Row, columns: tuple[str, ...], key: tuple[object, ...]) -> Truth:
-    steps = []
-    for index, name in enumerate(columns):
-        equal = [
-            row.c[earlier] == bind(value)
-            for earlier, value in zip(columns[:index], key[:index], strict=True)
-        ]
-        last = index == len(columns) - 1
-        here = row.c[name] <= bind(key[index]) if last else row.c[name] < bind(key[index])
-        steps.append(sa.and_(*equal, here))
-    return sa.and_(row.c[columns[0]] <= bind(key[0]), sa.or_(*steps))
 
 
 class Walker(Protocol):
@@ -173,7 +144,7 @@ class KeyWalker:
         if self.within is not None:
             query = query.where(self.within.holds(row))
         if low is not None:
-            query = query.where(after_key(row, self.columns, low))
+            query = query.where(after(row, self.columns, low))
         with reading(connection):
             found = connection.execute(query).first()
         return tuple(found) if found is not None else None
