@@ -61,10 +61,12 @@ def preview_with_floors(
     names = dict.fromkeys([*(it.table for it in plan.steps), *(it.table for it in floors)])
     counting = database_faults("counting", database.name)
     with counting, reading(connection), gone_sets(connection, plan, database.dialect) as sets:
-        tallies = {
-            name: _tally(connection, sets, name, [it for it in floors if it.table == name], full)
-            for name in names
-        }
+        tallies: dict[str, _Tally] = {}
+        for name in names:
+            here = [it for it in floors if it.table == name]
+            tallies[name] = found = _tally(connection, sets, name, here, full)
+            # later scans need no look at rows that nothing was found to take
+            sets.idle |= {at for at, it in found.scanned.outcomes.items() if not it.get("due")}
         counts = [
             _count(connection, sets, index, tallies[step.table], files=files)
             for index, step in enumerate(plan.steps)

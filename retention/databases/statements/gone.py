@@ -42,6 +42,7 @@ class GoneSets:
     """Sets of rows by step and table, and the predicates of a step as it will find the tables.
 
     `naming` makes a set of a query; None: a common table expression, whatever it is built on.
+    `idle`: places of steps that were seen to have nothing to do; nobody asks what they take.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class GoneSets:
         self.plan = plan
         self.dialect = dialect
         self.prefix = prefix
+        self.idle: set[int] = set()
         self._naming = naming or _named
         self._sets: dict[tuple[int, str], sa.CTE] = {}
         self._unused: dict[tuple[int, str], sa.CTE] = {}
@@ -83,7 +85,7 @@ class GoneSets:
         def alive(table: str, row: Row) -> Truth | None:
             gone = [
                 sa.not_(self.among(position, table, row))
-                for position, step in enumerate(self.plan.steps[:index])
+                for position, step in self._busy_before(index)
                 if position not in unasked and table in self.plan.lost_tables(step)
             ]
             return all_of(*gone) if gone else None
@@ -227,7 +229,7 @@ class GoneSets:
     ) -> Truth:
         """TRUE where a step before `index`, but for those `unasked`, masks this column of the row."""
         found: list[Truth] = []
-        for position, step in enumerate(self.plan.steps[:index]):
+        for position, step in self._busy_before(index):
             groups = step.mask_groups if position not in unasked else ()
             found += self._masked_at(position, groups, mask, row)
         return any_of(*found)
@@ -250,7 +252,7 @@ class GoneSets:
     ) -> Expression:
         """What the steps before `index` leave in a column of the row."""
         value: Expression = row.c[column]
-        for position, step in enumerate(self.plan.steps[:index]):
+        for position, step in self._busy_before(index):
             for reference in self.plan.gone_with(step).detached:
                 if reference.table == table and column in reference.cut_columns:
                     cut = is_true(self.with_parents(position, reference, row))
@@ -292,6 +294,11 @@ class GoneSets:
             return all_of(freed.reached(group, row, taken), freed.only(group, row))
         reach = Reach(self.plan.schema, all_alive)
         return any_of(*(reach.exists(row, turned(way), taken) for way in group.ways))
+
+    def _busy_before(self, index: int) -> Iterator[tuple[int, Step]]:
+        """The steps before `index` that may have something to do, with their places."""
+        steps = enumerate(self.plan.steps[:index])
+        return ((position, step) for position, step in steps if position not in self.idle)
 
     def _direct(self, position: int) -> tuple[str, ...]:
         """The step's own table, and tables whose rows it deletes or that go with those."""
